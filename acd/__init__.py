@@ -1,0 +1,1 @@
+"""Automatic call distribution: contacts, queues, agents, and who gets whom."""

@@ -1,0 +1,1 @@
+"""The web: API, live board, agent desk, contact pages."""

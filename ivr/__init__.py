@@ -1,0 +1,1 @@
+"""Voice menus: what a caller hears, presses and reaches."""

@@ -1,0 +1,1 @@
+"""Recordings of both legs, and their transcripts."""

@@ -1,0 +1,1 @@
+"""Durable records in SQL and live state in Redis."""
