@@ -1,0 +1,123 @@
+"""Everything a room can want done, as typed values: the mirror image of ``telephony/events.py``.
+
+Imperative, frozen, closed. A pure module returns commands; a thin shell carries them out
+(``controller/wiring.py`` for the telephone, the rooms' services for timers). A command for a
+channel that is gone is dropped in one place there.
+
+``NextStep`` is the special case of a command that travels as the answer of a short AGI session:
+the dialplan asks "what next?" and obeys.
+"""
+
+import typing
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferContact:
+    """Move a waiting caller to an agent: the phone rings for ``ring`` seconds at the most."""
+
+    contact: str
+    channel: str  # the caller's
+    agent: str
+    offer: int
+    ring: int  # seconds
+    label: str  # what the agent's phone shows beside the caller's number: the queue's name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReturnToWaiting:
+    """Move a caller back into the waiting loop (from the fallback queue, or a lost redirect)."""
+
+    contact: str
+    channel: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParkInAfter:
+    """Move a caller whose agent vanished mid-talk to where the dialplan asks what next."""
+
+    contact: str
+    channel: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HangUp:
+    """End a channel."""
+
+    channel: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MirrorAgent:
+    """Make Asterisk's app_queue agree: member of exactly ``queues``, paused or not."""
+
+    agent: str
+    queues: frozenset[str]
+    paused: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WakeAt:
+    """Send ``acd.distribution.TimerFired`` with this key at that time; the same key replaces."""
+
+    key: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelWake:
+    """Forget a timer; unknown keys are ignored."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyContact:
+    """Ask Asterisk where the contact's channels are; the answer comes as ``LegFound`` events."""
+
+    contact: str
+
+
+Command: typing.TypeAlias = (
+    OfferContact
+    | ReturnToWaiting
+    | ParkInAfter
+    | HangUp
+    | MirrorAgent
+    | WakeAt
+    | CancelWake
+    | VerifyContact
+)
+
+
+# --- what the dialplan does next -------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeepWaiting:
+    """Play the prompts, then music for a bounded time, then ask again."""
+
+    say: tuple[str, ...] = ()  # prompt names of the catalogue
+    language: str = "zh-CN"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeOffer:
+    """Ring this agent now: the match rides in the AGI's own answer, with no second trip."""
+
+    agent: str
+    offer: int
+    ring: int  # seconds
+    label: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SayGoodbye:
+    """Play the prompts and hang up."""
+
+    say: tuple[str, ...] = ()
+    language: str = "zh-CN"
+
+
+NextStep: typing.TypeAlias = KeepWaiting | TakeOffer | SayGoodbye

@@ -1,0 +1,366 @@
+"""Everything that can happen, as typed values: a room learns of the world in no other way.
+
+Its mirror image is ``telephony/commands.py`` (everything a room can want). There are two closed
+unions, both in the past tense:
+
+``RecordedEvent``
+    what a contact's or an agent's history is made of. Appended to the event log, never changed;
+    every figure on every page is computed from these alone.
+``WireEvent``
+    what Asterisk and its dialplan reported just now. Input of a decision, not kept.
+
+``at`` is Unix time in seconds, taken from ``telephony.clock`` so that a stepped wall clock cannot
+bend a wait. ``contact`` is Asterisk's UNIQUEID of the caller's first channel, ``agent`` the agent's
+extension. Strings from the wire become these types in ``telephony/translate.py`` and nowhere else.
+"""
+
+import dataclasses
+import enum
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, get_type_hints
+
+
+class QueueEnd(enum.StrEnum):
+    """How one queue entry ended; each entry ends in exactly one of these."""
+
+    ANSWERED = "answered"
+    ABANDONED = "abandoned"
+    SHORT_ABANDONED = "short_abandoned"
+    CALLBACK = "callback"
+    OVERFLOWED = "overflowed"
+    TIMED_OUT = "timed_out"
+    REFUSED = "refused"
+
+
+class OfferEnd(enum.StrEnum):
+    """Why an offer did not become a talk."""
+
+    DECLINED = "declined"
+    TIMED_OUT = "timed_out"  # RONA: rang, nobody answered
+    UNREACHABLE = "unreachable"  # no phone registered, or it refused to ring
+    CALLER_GONE = "caller_gone"
+    NOT_LANDED = "not_landed"  # the caller's channel never reached the offer context
+
+
+class AgentState(enum.StrEnum):
+    """What an agent is doing; the table of allowed changes is in ``acd/agent.py``."""
+
+    SIGNED_OUT = "signed_out"
+    NOT_READY = "not_ready"
+    READY = "ready"
+    OFFERED = "offered"
+    TALKING = "talking"
+    WRAP_UP = "wrap_up"
+
+
+class CallStage(enum.StrEnum):
+    """Where in its life a contact is; also says where a caller hung up."""
+
+    MENU = "menu"
+    WAITING = "waiting"
+    OFFERED = "offered"
+    TALKING = "talking"
+    AFTER = "after"
+
+
+class Party(enum.StrEnum):
+    """Who did something on a call."""
+
+    AGENT = "agent"
+    CALLER = "caller"
+    SYSTEM = "system"
+
+
+# --- recorded events -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactArrived:
+    """A caller's channel reached the entry of the dialplan."""
+
+    at: float
+    contact: str
+    channel: str
+    caller: str  # digits only, "" when withheld
+    dialled: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MenuStepTaken:
+    """A caller came to a menu node or pressed a key there (``key`` is "" on arrival or silence)."""
+
+    at: float
+    contact: str
+    node: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactQueued:
+    """A contact took its place in a queue. The place is (priority, at) and is never lost."""
+
+    at: float
+    contact: str
+    queue: str
+    language: str
+    priority: int
+    requires: Mapping[str, int]  # skill -> minimum level, 1-10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferMade:
+    """A contact was offered to an agent; ``reason`` says who was considered and why this one."""
+
+    at: float
+    contact: str
+    queue: str
+    agent: str
+    offer: int  # counts the offers of one contact from 1
+    reason: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferEnded:
+    """An offer ended without an answer; the contact is back in its place unless it is gone."""
+
+    at: float
+    contact: str
+    queue: str
+    agent: str
+    offer: int
+    result: OfferEnd
+    rang: float  # seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactAnswered:
+    """An agent answered. ``adopted`` marks a talk that began while no controller was watching."""
+
+    at: float
+    contact: str
+    queue: str
+    agent: str
+    offer: int
+    waited: float  # seconds in the queue, ringing included
+    adopted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TalkEnded:
+    """Agent and caller were parted; ``by`` is the one who hung up."""
+
+    at: float
+    contact: str
+    queue: str
+    agent: str
+    offer: int
+    by: Party
+    talked: float  # seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueEntryEnded:
+    """One queue entry came to its single end."""
+
+    at: float
+    contact: str
+    queue: str
+    end: QueueEnd
+    waited: float  # seconds
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactEnded:
+    """The caller's channel is gone; ``stage`` is where the contact was at that moment."""
+
+    at: float
+    contact: str
+    stage: CallStage
+    cause: int  # Q.850, 0 when unknown
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentStateChanged:
+    """An agent's state changed, with who did it and why."""
+
+    at: float
+    agent: str
+    state: AgentState
+    previous: AgentState
+    reason: str
+    author: str  # "agent:8001", "supervisor:NAME" or "rule:NAME"
+    contact: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingFinished:
+    """A talk's recording was joined and measured; ``fault`` is "" when its length fits the talk."""
+
+    at: float
+    contact: str
+    offer: int
+    agent: str
+    folder: str  # below the recordings folder: agent.wav, customer.wav, stereo.wav
+    seconds: float
+    talked: float
+    fault: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TranscriptFinished:
+    """Both legs of a recording were turned into text, or could not be (``fault`` says why)."""
+
+    at: float
+    contact: str
+    offer: int
+    engine: str
+    model: str
+    characters: int
+    fault: str = ""
+
+
+RecordedEvent: typing.TypeAlias = (
+    ContactArrived
+    | MenuStepTaken
+    | ContactQueued
+    | OfferMade
+    | OfferEnded
+    | ContactAnswered
+    | TalkEnded
+    | QueueEntryEnded
+    | ContactEnded
+    | AgentStateChanged
+    | RecordingFinished
+    | TranscriptFinished
+)
+
+
+# --- wire events -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallerLanded:
+    """The caller's channel reached the offer context: proof that a redirect arrived."""
+
+    at: float
+    contact: str
+    agent: str
+    offer: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentAnswered:
+    """The agent's leg was answered and is about to be bridged."""
+
+    at: float
+    contact: str
+    agent: str
+    offer: int  # 0 when the fallback queue made the connection
+    channel: str  # the agent's leg
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairParted:
+    """The dialplan says that the talk is over and who ended it."""
+
+    at: float
+    contact: str
+    agent: str
+    offer: int
+    by: Party
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegHungUp:
+    """A channel that carries a contact id is gone: the caller's (``agent`` is "") or an agent's."""
+
+    at: float
+    contact: str
+    channel: str
+    agent: str
+    cause: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhoneChanged:
+    """An agent's phone registered or went away."""
+
+    at: float
+    agent: str
+    reachable: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegFound:
+    """One live channel in a ``Status`` listing, taken when a picture of the truth is built."""
+
+    at: float
+    contact: str
+    channel: str
+    agent: str  # "" for the caller's own channel
+    context: str
+    application: str
+    bridge: str  # "" when not bridged
+    seconds: float  # since the channel was made
+    variables: Mapping[str, str]  # queue entry as the dialplan keeps it, see translate.py
+
+
+WireEvent: typing.TypeAlias = (
+    CallerLanded | AgentAnswered | PairParted | LegHungUp | PhoneChanged | LegFound
+)
+
+
+# --- the log's wire form ---------------------------------------------------------------------
+
+
+class UnknownEvent(ValueError):
+    """A stored event has a kind or a field that this version does not know."""
+
+
+class _Kinds:
+    """Index of the recorded events by name, with their resolved field types."""
+
+    by_name: ClassVar[dict[str, type]] = {kind.__name__: kind for kind in typing.get_args(RecordedEvent)}
+    hints: ClassVar[dict[str, dict[str, Any]]] = {
+        name: get_type_hints(kind) for name, kind in by_name.items()
+    }
+
+
+def kind_of(event: RecordedEvent) -> str:
+    """Name of the event's type, as stored in the log."""
+    return type(event).__name__
+
+
+def to_plain(event: RecordedEvent) -> dict[str, Any]:
+    """The event as JSON-ready values, with its ``kind``."""
+    plain: dict[str, Any] = {"kind": kind_of(event)}
+    for field in dataclasses.fields(event):
+        value = getattr(event, field.name)
+        plain[field.name] = dict(value) if isinstance(value, (dict, types.MappingProxyType)) else value
+    return plain
+
+
+def from_plain(plain: Mapping[str, Any]) -> RecordedEvent:
+    """The event that ``to_plain`` wrote.
+
+    Raises:
+        UnknownEvent: the kind is not known, or a field is missing, unknown or of a wrong value.
+    """
+    kind = _Kinds.by_name.get(str(plain.get("kind")))
+    if kind is None:
+        raise UnknownEvent(f"unknown event kind {plain.get('kind')!r}")
+    hints = _Kinds.hints[kind.__name__]
+    try:
+        fields = {
+            name: hints[name](value) if isinstance(hints[name], enum.EnumMeta) else value
+            for name, value in plain.items()
+            if name != "kind"
+        }
+        return typing.cast(RecordedEvent, kind(**fields))
+    except (KeyError, TypeError, ValueError) as error:
+        raise UnknownEvent(f"{kind.__name__}: {error}") from error
