@@ -1,0 +1,82 @@
+"""Settings: precedence, defaults, and errors that name field and source."""
+
+from pathlib import Path
+
+import pytest
+
+from controller.settings import Settings, SettingsError, load_settings
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    import os
+
+    for name in [name for name in os.environ if name.startswith("HUAWU_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HUAWU_STATE", str(tmp_path / "state"))
+
+
+def write(folder: Path, text: str) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "huawu.toml"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def test_defaults_need_no_file(tmp_path: Path) -> None:
+    settings = load_settings(root=tmp_path)
+    assert settings.web_port == 8080
+    assert settings.effective_redis_url == f"unix://{tmp_path}/state/run/redis.sock"
+    assert settings.effective_database_url == f"sqlite+aiosqlite:///{tmp_path}/state/huawu.db"
+    assert settings.private_redis
+    assert settings.web_url == "http://127.0.0.1:8080"
+
+
+def test_environment_beats_state_file_beats_root_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, "web_port = 8001\nsip_port = 5001\nagi_port = 4001\n")
+    write(tmp_path / "state", "web_port = 8002\nsip_port = 5002\n")
+    monkeypatch.setenv("HUAWU_WEB_PORT", "8003")
+    settings = load_settings(root=tmp_path)
+    assert (settings.web_port, settings.sip_port, settings.agi_port) == (8003, 5002, 4001)
+
+
+def test_relative_folders_are_relative_to_their_file(tmp_path: Path) -> None:
+    write(tmp_path / "state", 'company = "shop"\n')
+    assert load_settings(root=tmp_path).company == tmp_path / "state" / "shop"
+
+
+def test_an_empty_variable_is_no_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUAWU_ASTERISK_ROOT", "")
+    assert load_settings(root=tmp_path).asterisk_root is None
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('bind = "127.0.0.1"\nweb_port = "many"\n', "huawu.toml:2: web_port: "),
+        ("webport = 1\n", "huawu.toml:1: no setting is called 'webport'"),
+        ("web_port = \n", "huawu.toml: not readable as TOML"),
+        ('bind = "everywhere"\n', "huawu.toml:1: bind: 'everywhere' does not appear to be"),
+        ("web_port = 5060\n", "sip_port and web_port are both 5060"),
+        ("rtp_start = 10000\nrtp_end = 10010\n", "at least 20 ports"),
+    ],
+)
+def test_errors_name_field_and_place(tmp_path: Path, text: str, says: str) -> None:
+    write(tmp_path / "state", text)
+    with pytest.raises(SettingsError) as caught:
+        load_settings(root=tmp_path)
+    assert says in str(caught.value)
+
+
+def test_error_from_the_environment_names_the_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HUAWU_RTP_END", "99999")
+    with pytest.raises(SettingsError, match="HUAWU_RTP_END in the environment: .*'99999'"):
+        load_settings(root=tmp_path)
+
+
+def test_ipv6_bind_makes_a_usable_address() -> None:
+    assert Settings(bind="::1").web_url == "http://[::1]:8080"
