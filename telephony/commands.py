@@ -33,14 +33,6 @@ class ReturnToWaiting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ParkInAfter:
-    """Move a caller whose agent vanished mid-talk to where the dialplan asks what next."""
-
-    contact: str
-    channel: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class HangUp:
     """End a channel."""
 
@@ -59,7 +51,7 @@ class MirrorAgent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WakeAt:
-    """Send ``acd.distribution.TimerFired`` with this key at that time; the same key replaces."""
+    """Send ``TimerFired`` with this key at that time; the same key replaces."""
 
     key: str
     at: float
@@ -73,21 +65,20 @@ class CancelWake:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VerifyContact:
-    """Ask Asterisk where the contact's channels are; the answer comes as ``LegFound`` events."""
+class TakePicture:
+    """Ask Asterisk what it carries; the answer comes as ``PictureTaken``."""
 
-    contact: str
+    why: str
 
 
 Command: typing.TypeAlias = (
     OfferContact
     | ReturnToWaiting
-    | ParkInAfter
     | HangUp
     | MirrorAgent
     | WakeAt
     | CancelWake
-    | VerifyContact
+    | TakePicture
 )
 
 

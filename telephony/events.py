@@ -1,13 +1,15 @@
 """Everything that can happen, as typed values: a room learns of the world in no other way.
 
-Its mirror image is ``telephony/commands.py`` (everything a room can want). There are two closed
-unions, both in the past tense:
+Its mirror image is ``telephony/commands.py`` (everything a room can want). There are three closed
+unions, all in the past tense:
 
 ``RecordedEvent``
     what a contact's or an agent's history is made of. Appended to the event log, never changed;
     every figure on every page is computed from these alone.
 ``WireEvent``
     what Asterisk and its dialplan reported just now. Input of a decision, not kept.
+``Question``
+    the same, but somebody waits for the answer.
 
 ``at`` is Unix time in seconds, taken from ``telephony.clock`` so that a stepped wall clock cannot
 bend a wait. ``contact`` is Asterisk's UNIQUEID of the caller's first channel, ``agent`` the agent's
@@ -297,21 +299,120 @@ class PhoneChanged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LegFound:
-    """One live channel in a ``Status`` listing, taken when a picture of the truth is built."""
+    """One live channel in a picture of what Asterisk carries right now."""
 
-    at: float
     contact: str
     channel: str
     agent: str  # "" for the caller's own channel
     context: str
     application: str
     bridge: str  # "" when not bridged
-    seconds: float  # since the channel was made
-    variables: Mapping[str, str]  # queue entry as the dialplan keeps it, see translate.py
+    variables: Mapping[str, str]  # the queue entry as the dialplan keeps it: HUAWU_QUEUE, ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PictureTaken:
+    """All live channels of our contacts and all reachable phones, asked for at ``at``.
+
+    What changed after ``at`` is newer than the picture and is left alone by it.
+    """
+
+    at: float
+    legs: tuple[LegFound, ...]
+    phones: frozenset[str]  # agents with a registered phone
 
 
 WireEvent: typing.TypeAlias = (
-    CallerLanded | AgentAnswered | PairParted | LegHungUp | PhoneChanged | LegFound
+    CallerLanded | AgentAnswered | PairParted | LegHungUp | PhoneChanged | PictureTaken
+)
+
+
+# --- questions -------------------------------------------------------------------------------
+# Something happened and somebody waits for the answer: the dialplan (a ``NextStep``, see
+# telephony/commands.py), or a person who pressed a button.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallerArrived:
+    """The dialplan asks for the menu; comes again when a controller died in mid-menu."""
+
+    contact: str
+    channel: str
+    caller: str
+    dialled: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MenuFinished:
+    """A caller chose a queue. Answered with a ``NextStep``."""
+
+    contact: str
+    queue: str
+    language: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NextStepAsked:
+    """The waiting loop's tick. Answered with a ``NextStep``. Proves that the caller waits.
+
+    ``variables`` is the queue entry as the channel carries it: enough to adopt a contact that
+    no store remembers.
+    """
+
+    contact: str
+    channel: str
+    variables: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferReturned:
+    """``Dial`` came back without a talk. Answered with a ``NextStep``."""
+
+    contact: str
+    result: OfferEnd
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallerLeftOver:
+    """A talk is over and the caller is still there. Answered with a ``NextStep``."""
+
+    contact: str
+
+
+class AgentWish(enum.StrEnum):
+    """What an agent, or a supervisor for them, asks for."""
+
+    SIGN_IN = "sign_in"
+    SIGN_OUT = "sign_out"
+    READY = "ready"
+    NOT_READY = "not_ready"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentWished:
+    """Somebody wants an agent's state changed. During a call the wish is kept for after it."""
+
+    agent: str
+    wish: AgentWish
+    reason: str
+    author: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimerFired:
+    """A timer set by ``WakeAt`` is due."""
+
+    key: str
+
+
+Question: typing.TypeAlias = (
+    CallerArrived
+    | MenuFinished
+    | NextStepAsked
+    | OfferReturned
+    | CallerLeftOver
+    | AgentWished
+    | TimerFired
 )
 
 

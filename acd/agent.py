@@ -1,0 +1,73 @@
+"""An agent's state: the table of allowed changes, and what is known of one agent right now.
+
+Every change of an agent's state goes through ``TRANSITIONS``; a change that is not in the table
+is refused. The drawing in ARCHITECTURE.md is generated from it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from telephony.events import AgentState, AgentWish
+
+#: (state, what happened) -> next state. Wishes are words of ``AgentWish``; the rest are rules.
+TRANSITIONS: Mapping[tuple[AgentState, str], AgentState] = {
+    (AgentState.SIGNED_OUT, AgentWish.SIGN_IN): AgentState.NOT_READY,
+    (AgentState.SIGNED_OUT, "adopted"): AgentState.TALKING,
+    (AgentState.NOT_READY, AgentWish.READY): AgentState.READY,
+    (AgentState.NOT_READY, AgentWish.NOT_READY): AgentState.NOT_READY,
+    (AgentState.NOT_READY, AgentWish.SIGN_OUT): AgentState.SIGNED_OUT,
+    (AgentState.NOT_READY, "adopted"): AgentState.TALKING,
+    (AgentState.READY, AgentWish.NOT_READY): AgentState.NOT_READY,
+    (AgentState.READY, AgentWish.SIGN_OUT): AgentState.SIGNED_OUT,
+    (AgentState.READY, "offered"): AgentState.OFFERED,
+    (AgentState.READY, "adopted"): AgentState.TALKING,
+    (AgentState.READY, "phone_gone"): AgentState.NOT_READY,
+    (AgentState.OFFERED, "answered"): AgentState.TALKING,
+    (AgentState.OFFERED, "adopted"): AgentState.TALKING,
+    (AgentState.OFFERED, "declined"): AgentState.NOT_READY,
+    (AgentState.OFFERED, "timed_out"): AgentState.NOT_READY,
+    (AgentState.OFFERED, "unreachable"): AgentState.NOT_READY,
+    (AgentState.OFFERED, "offer_withdrawn"): AgentState.READY,
+    (AgentState.TALKING, "parted"): AgentState.WRAP_UP,
+    (AgentState.WRAP_UP, AgentWish.READY): AgentState.READY,
+    (AgentState.WRAP_UP, AgentWish.NOT_READY): AgentState.NOT_READY,
+    (AgentState.WRAP_UP, AgentWish.SIGN_OUT): AgentState.SIGNED_OUT,
+    (AgentState.WRAP_UP, "wrap_up_over"): AgentState.READY,
+    (AgentState.WRAP_UP, "adopted"): AgentState.TALKING,
+}
+
+#: In these states a wish cannot be granted at once; it is kept and granted after the call.
+BUSY = frozenset({AgentState.OFFERED, AgentState.TALKING})
+
+
+@dataclass(slots=True)
+class Agent:
+    """What is known of one agent right now; ``since`` is when the state began (Unix seconds)."""
+
+    id: str
+    state: AgentState = AgentState.SIGNED_OUT
+    since: float = 0.0
+    reason: str = ""
+    contact: str = ""  # offered, talking or wrapping up
+    queue: str = ""  # that contact's queue
+    wish: AgentWish | None = None  # to be granted after the call
+    wish_reason: str = ""
+    wish_author: str = ""
+    reachable: bool = True  # a phone is registered, as far as is known
+
+    def plain(self) -> dict[str, Any]:
+        """JSON-ready values for the live store."""
+        return asdict(self)
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> "Agent":
+        """The agent that ``plain`` wrote."""
+        wish = plain.get("wish")
+        return cls(
+            **{
+                **plain,
+                "state": AgentState(plain["state"]),
+                "wish": AgentWish(wish) if wish else None,
+            }
+        )

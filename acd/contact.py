@@ -1,0 +1,57 @@
+"""A contact's stages: the table of allowed changes, and what is known of one contact right now.
+
+The drawing in ARCHITECTURE.md is generated from ``TRANSITIONS``.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from telephony.events import CallStage
+
+#: (stage, what happened) -> next stage. A hang-up ends a contact in any stage.
+TRANSITIONS: Mapping[tuple[CallStage, str], CallStage] = {
+    (CallStage.MENU, "queued"): CallStage.WAITING,
+    (CallStage.WAITING, "offered"): CallStage.OFFERED,
+    (CallStage.WAITING, "adopted"): CallStage.TALKING,
+    (CallStage.WAITING, "timed_out"): CallStage.AFTER,
+    (CallStage.OFFERED, "offer_ended"): CallStage.WAITING,
+    (CallStage.OFFERED, "answered"): CallStage.TALKING,
+    (CallStage.OFFERED, "adopted"): CallStage.TALKING,
+    (CallStage.TALKING, "parted"): CallStage.AFTER,
+    (CallStage.AFTER, "queued"): CallStage.WAITING,
+    (CallStage.AFTER, "adopted"): CallStage.TALKING,
+}
+
+
+@dataclass(slots=True)
+class Contact:
+    """What is known of one contact right now. Times are Unix seconds, 0.0 when not yet."""
+
+    id: str
+    channel: str
+    caller: str = ""
+    stage: CallStage = CallStage.MENU
+    changed: float = 0.0
+    language: str = ""
+    queue: str = ""
+    priority: int = 0
+    queued: float = 0.0  # with the priority, the place in the queue
+    requires: dict[str, int] = field(default_factory=dict)  # skill -> minimum level
+    announced: float = 0.0  # when the position was last told
+    offer: int = 0  # number of the newest offer
+    agent: str = ""  # offered to, or talking with
+    offered: float = 0.0
+    landed: bool = False
+    answered: float = 0.0
+    parted: float = 0.0  # the agent's leg went first
+    doubtful: bool = False  # a move got lost: no offer until the caller's channel is heard of
+
+    def plain(self) -> dict[str, Any]:
+        """JSON-ready values for the live store."""
+        return asdict(self)
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> "Contact":
+        """The contact that ``plain`` wrote."""
+        return cls(**{**plain, "stage": CallStage(plain["stage"])})
