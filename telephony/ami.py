@@ -1,0 +1,476 @@
+"""The manager link to Asterisk: events in, actions out, reconnected for ever.
+
+The bytes are ``telephony/ami_codec.py``; here are the socket, the login, the deadlines and the
+way back after a loss. What a caller of this module can rely on:
+
+* Nothing is resent. An action whose answer is lost raises ``AmiDown`` or ``AmiTimeout``, and it
+  is the caller who asks Asterisk what became of it.
+* Asterisk replays nothing after a loss, so every login ends in ``on_up``, the time to ask what is
+  alive. Events that arrive meanwhile are kept and delivered after it, in order.
+* The reader never waits and never raises. What it cannot use it counts; when the events that
+  wait for ``on_event`` outgrow their bound, it drops the link itself, which leads to ``on_up``.
+"""
+
+import asyncio
+import hashlib
+import logging
+import random
+import secrets
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, TypeAlias
+
+from telephony.ami_codec import AmiMessage, Framer, event_name, serialise, variable_field
+
+__all__ = [
+    "AmiCounters",
+    "AmiDown",
+    "AmiError",
+    "AmiLink",
+    "AmiMessage",
+    "AmiRefused",
+    "AmiTimeout",
+    "variable_field",
+]
+
+log = logging.getLogger(__name__)
+
+_Items: TypeAlias = list[AmiMessage]  # said here: inside AmiLink, ``list`` is an action
+
+GREETING_LIMIT = 200  # bytes; Asterisk says "Asterisk Call Manager/9.0.0"
+EVENTS_A_TURN = 200  # delivered before the event loop may do something else
+LIST_LIMIT = 50_000  # items of one list action
+
+
+class AmiError(Exception):
+    """An action did not do what it was sent for.
+
+    ``AmiError``
+     ├─ ``AmiDown``     no link, or it was lost before the answer: the action may have been done
+     ├─ ``AmiTimeout``  no answer in time: the action may have been done
+     └─ ``AmiRefused``  Asterisk answered with an error: the action was not done
+    """
+
+
+class AmiDown(AmiError):
+    """There is no link to Asterisk, or it was lost before the answer came."""
+
+
+class AmiTimeout(AmiError):
+    """Asterisk did not answer within the deadline."""
+
+
+class AmiRefused(AmiError):
+    """Asterisk answered with an error; ``response`` is that answer."""
+
+    def __init__(self, action: str, response: AmiMessage) -> None:
+        super().__init__(f"{action}: {response.get('Message', 'no reason given')}")
+        self.response = response
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AmiCounters:
+    """What the link has seen since it was made."""
+
+    logins: int = 0
+    losses: int = 0  # of a link that was logged in
+    overflows: int = 0  # losses that we chose because events came faster than they were used
+    events: int = 0  # read, wanted or not
+    delivered: int = 0  # to on_event
+    unwanted: int = 0  # dropped by name, never decoded
+    hostile: int = 0  # dropped: a key of identity twice
+    malformed: int = 0  # dropped: neither event nor response
+    oversized: int = 0  # dropped: longer than any message of Asterisk's
+    unmatched: int = 0  # answers that nobody waits for (late ones, or forged)
+    callback_failures: int = 0  # exceptions out of on_event, on_up, on_down
+    actions: int = 0
+    refusals: int = 0
+    timeouts: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    """An action on its way: who waits for it, and the list items so far (None: no list)."""
+
+    answer: asyncio.Future[AmiMessage]
+    items: list[AmiMessage] | None = None
+
+
+@dataclass(slots=True)
+class _Tally:
+    """The counters while they still move; ``AmiCounters`` tells what each means."""
+
+    values: dict[str, int] = field(default_factory=dict)
+
+    def add(self, name: str, count: int = 1) -> None:
+        self.values[name] = self.values.get(name, 0) + count
+
+
+class _Connection(asyncio.Protocol):
+    """One TCP connection's life: greeting, messages, loss."""
+
+    def __init__(self, link: "AmiLink") -> None:
+        self.link = link
+        self.framer = Framer()
+        self.greeting: bytearray | None = bytearray()
+        loop = asyncio.get_running_loop()
+        self.greeted: asyncio.Future[str] = loop.create_future()
+        self.lost: asyncio.Future[None] = loop.create_future()
+        self.booted: asyncio.Future[None] = loop.create_future()
+        self.heard = True  # something, since the last look
+        self.transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self.heard = True
+        if self.greeting is not None:
+            self.greeting += data
+            line, end, rest = bytes(self.greeting).partition(b"\r\n")
+            if not end and len(line) > GREETING_LIMIT:
+                self.abort()
+            if not end:
+                return
+            self.greeting = None
+            self.greeted.set_result(line[:GREETING_LIMIT].decode("utf-8", "replace"))
+            data = rest
+        for raw in self.framer.feed(data):
+            self.link._read(self, raw)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.lost.set_result(None)
+        self.link._fail_waiting(self)
+
+    def abort(self) -> None:
+        if self.transport is not None:
+            self.transport.abort()
+
+
+class AmiLink:
+    """One manager connection that comes back by itself.
+
+    Args:
+        host, port, username, secret: of a manager user whose read classes include ``system``
+            (``FullyBooted`` is the sign to begin).
+        on_event: called with each wanted event, in order, from the event loop; must not block.
+        on_up: awaited after each login, before any event is delivered: ask Asterisk what is
+            alive and reconcile. When it raises, the link is dropped and tried again.
+        on_down: called when a link is lost for which ``on_up`` was begun.
+        wanted: event names; all others are counted and dropped unread.
+        login: ``challenge`` keeps the secret off the wire (MD5, as Asterisk offers it).
+        queue_limit: events that may wait for ``on_event``; beyond it the link is dropped.
+        silence: seconds without a byte from Asterisk after which it is asked for a sign of life.
+        back_off: seconds before the first and, doubling, before later attempts to connect.
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str,
+        port: int,
+        username: str,
+        secret: str,
+        on_event: Callable[[AmiMessage], None],
+        on_up: Callable[[], Awaitable[None]],
+        on_down: Callable[[], None],
+        wanted: frozenset[str],
+        login: Literal["challenge", "plain"] = "challenge",
+        queue_limit: int = 20_000,
+        login_seconds: float = 5.0,
+        boot_seconds: float = 60.0,
+        silence: float = 10.0,
+        back_off: tuple[float, float] = (0.1, 5.0),
+    ) -> None:
+        self._address = (host, port)
+        self._credentials = (username, secret)
+        self._on_event, self._on_up, self._on_down = on_event, on_up, on_down
+        self._wanted = frozenset(name.encode() for name in wanted)
+        self._login_way = login
+        self._queue_limit = queue_limit
+        self._login_seconds, self._boot_seconds, self._silence = (
+            login_seconds,
+            boot_seconds,
+            silence,
+        )
+        self._back_off = back_off
+        self._connection: _Connection | None = None
+        self._waiting: dict[str, _Waiting] = {}
+        self._lists = 0  # of them, those that collect items
+        self._queue: deque[AmiMessage] = deque()
+        self._queue_filled = asyncio.Event()
+        self._tally = _Tally()
+        self._oversized_before = 0
+        self.is_up = False
+        self.version = ""
+        self.fault = "not started"
+
+    # --- what the rooms call -----------------------------------------------------------------
+
+    @property
+    def counters(self) -> AmiCounters:
+        """A snapshot of what the link has seen."""
+        framer = self._connection.framer if self._connection else None
+        oversized = self._oversized_before + (framer.oversized if framer else 0)
+        return replace(AmiCounters(**self._tally.values), oversized=oversized)
+
+    async def action(
+        self, name: str, fields: Sequence[tuple[str, str]] = (), *, deadline: float = 5.0
+    ) -> AmiMessage:
+        """Send one action and return Asterisk's answer to it.
+
+        ``Redirect``'s success means queued, not arrived: wait for the landing proof.
+
+        Raises:
+            AmiRefused: the answer was an error.
+            AmiTimeout: no answer within ``deadline`` seconds; the action may have been done.
+            AmiDown: no link, or lost before the answer; the action is not sent again.
+            ValueError: a field that must not go on the wire, see ``ami_codec.serialise``.
+        """
+        return await self._send(name, fields, deadline, None)
+
+    async def list(
+        self, name: str, fields: Sequence[tuple[str, str]] = (), *, deadline: float = 10.0
+    ) -> _Items:
+        """Send an action that answers with a list, and return its items when it is complete.
+
+        Raises as ``action`` does; some lists are refused when they would be empty.
+        """
+        items: _Items = []
+        await self._send(name, fields, deadline, items)
+        return items
+
+    def drop(self, reason: str) -> None:
+        """Cut the link; ``run`` makes a new one. Harmless when there is none."""
+        if self._connection is not None:
+            self.fault = reason
+            log.warning("AMI link dropped: %s", reason)
+            self._connection.abort()
+
+    async def run(self) -> None:
+        """Keep the link up until cancelled."""
+        shortest, longest = self._back_off
+        wait = shortest
+        while True:
+            try:
+                if await self._live_once():
+                    wait = shortest
+            finally:
+                self._forget_connection()
+            await asyncio.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311 (spreads retries)
+            wait = min(wait * 2, longest)
+
+    # --- one connection ----------------------------------------------------------------------
+
+    async def _live_once(self) -> bool:
+        """Connect, log in, serve until the link is lost. True if it came up."""
+        connection = _Connection(self)
+        began = False
+        try:
+            async with asyncio.timeout(self._login_seconds):
+                await asyncio.get_running_loop().create_connection(
+                    lambda: connection, *self._address
+                )
+                self._connection = connection
+                await self._log_in(connection)
+            async with asyncio.timeout(self._boot_seconds):
+                await self._unless_lost(connection, connection.booted)
+            self._tally.add("logins")
+            began = True
+            await self._serve(connection)
+        except TimeoutError:
+            self._report("Asterisk did not complete the login in time")
+        except (OSError, AmiError) as error:
+            self._report(str(error) or type(error).__name__)
+        finally:
+            was_up, self.is_up = self.is_up, False
+            connection.abort()
+            if began:
+                self._tally.add("losses")
+                self._guard(self._on_down)
+        return was_up
+
+    async def _log_in(self, connection: _Connection) -> None:
+        await self._unless_lost(connection, connection.greeted)
+        self.version = connection.greeted.result().partition("/")[2]
+        username, secret = self._credentials
+        if self._login_way == "plain":
+            proof = [("Secret", secret)]
+        else:
+            answer = await self.action("Challenge", [("AuthType", "MD5")])
+            challenge = answer.get("Challenge")
+            # The algorithm is Asterisk's choice; it only keeps the secret off the wire.
+            key = hashlib.md5(f"{challenge}{secret}".encode(), usedforsecurity=False).hexdigest()
+            proof = [("AuthType", "MD5"), ("Key", key)]
+        await self.action("Login", [("Username", username), *proof, ("Events", "on")])
+
+    async def _serve(self, connection: _Connection) -> None:
+        """Reconcile, then deliver events, while a watch looks for silence."""
+        watch = asyncio.create_task(self._watch(connection))
+        deliver = asyncio.create_task(self._come_up_and_deliver(connection))
+        try:
+            await asyncio.wait({deliver, connection.lost}, return_when=asyncio.FIRST_COMPLETED)
+            if connection.lost.done() and self.fault == "":
+                self._report("Asterisk closed the link")
+        finally:
+            for task in (watch, deliver):
+                task.cancel()
+            await asyncio.gather(watch, deliver, return_exceptions=True)
+
+    async def _come_up_and_deliver(self, connection: _Connection) -> None:
+        self.fault = ""
+        try:
+            await self._on_up()
+        except Exception as error:
+            if not connection.lost.done():
+                self._tally.add("callback_failures")
+                log.exception("reconciling with Asterisk failed")
+                self.fault = f"reconciling failed: {error}"
+            return
+        self.is_up = True
+        while True:
+            await self._queue_filled.wait()
+            for _ in range(min(EVENTS_A_TURN, len(self._queue))):
+                self._tally.add("delivered")
+                self._guard(self._on_event, self._queue.popleft())
+            if not self._queue:
+                self._queue_filled.clear()
+            await asyncio.sleep(0)
+
+    async def _watch(self, connection: _Connection) -> None:
+        """A half-open link says nothing for ever: ask, and drop it when no answer comes."""
+        while True:
+            connection.heard = False
+            await asyncio.sleep(self._silence)
+            if not connection.heard:
+                try:
+                    await self.action("Ping")
+                except AmiError:
+                    self.drop("Asterisk does not answer a Ping")
+                    return
+
+    async def _unless_lost(self, connection: _Connection, awaited: asyncio.Future[Any]) -> None:
+        await asyncio.wait({awaited, connection.lost}, return_when=asyncio.FIRST_COMPLETED)
+        if not awaited.done():
+            raise AmiDown("Asterisk closed the link before the login was complete")
+
+    def _forget_connection(self) -> None:
+        if self._connection is not None:
+            self._oversized_before += self._connection.framer.oversized
+            self._fail_waiting(self._connection)
+            self._connection = None
+        self._queue.clear()
+        self._queue_filled.clear()
+
+    def _fail_waiting(self, connection: _Connection) -> None:
+        """Every action on its way fails now: its answer cannot come any more."""
+        if connection is self._connection:
+            for waiting in self._waiting.values():
+                if not waiting.answer.done():
+                    waiting.answer.set_exception(AmiDown("the link was lost before the answer"))
+
+    def _report(self, fault: str) -> None:
+        if fault != self.fault:  # said once, not at every attempt
+            log.warning("no AMI link to %s:%s: %s", *self._address, fault)
+        self.fault = fault
+
+    def _guard(self, callback: Callable[..., None], *arguments: object) -> None:
+        try:
+            callback(*arguments)
+        except Exception:
+            self._tally.add("callback_failures")
+            log.exception("AMI callback failed")
+
+    # --- actions -----------------------------------------------------------------------------
+
+    async def _send(
+        self,
+        name: str,
+        fields: Sequence[tuple[str, str]],
+        deadline: float,
+        items: _Items | None,
+    ) -> AmiMessage:
+        action_id = secrets.token_urlsafe(12)
+        data = serialise(name, action_id, fields)
+        connection = self._connection
+        if connection is None or connection.transport is None or connection.transport.is_closing():
+            raise AmiDown(f"{name}: no link to Asterisk")
+        waiting = _Waiting(asyncio.get_running_loop().create_future(), items)
+        self._waiting[action_id] = waiting
+        self._lists += items is not None
+        self._tally.add("actions")
+        try:
+            connection.transport.write(data)
+            async with asyncio.timeout(deadline):
+                answer = await waiting.answer
+        except TimeoutError:
+            self._tally.add("timeouts")
+            raise AmiTimeout(f"{name}: no answer within {deadline:g} s") from None
+        finally:
+            del self._waiting[action_id]
+            self._lists -= items is not None
+        if answer.get("Response") == "Error":
+            self._tally.add("refusals")
+            raise AmiRefused(name, answer)
+        return answer
+
+    # --- the reader: called for each message, never raises ------------------------------------
+
+    def _read(self, connection: _Connection, raw: bytes) -> None:
+        if connection is not self._connection:
+            return  # late bytes of a link that was dropped
+        name = event_name(raw)
+        if name:
+            self._tally.add("events")
+            if self._lists and self._collect(raw):
+                return
+            if name in self._wanted:
+                self._enqueue(AmiMessage(raw))
+            else:
+                self._tally.add("unwanted")
+            if name == b"FullyBooted" and not connection.booted.done():
+                connection.booted.set_result(None)
+        elif raw.startswith(b"Response: "):
+            self._answer(AmiMessage(raw))
+        else:
+            self._tally.add("malformed")
+
+    def _enqueue(self, message: AmiMessage) -> None:
+        if message.is_hostile:
+            self._tally.add("hostile")
+            return
+        if len(self._queue) >= self._queue_limit:
+            self._tally.add("overflows")
+            self._queue.clear()
+            self.drop(f"more than {self._queue_limit} events wait to be used")
+            return
+        self._queue.append(message)
+        self._queue_filled.set()
+
+    def _answer(self, message: AmiMessage) -> None:
+        waiting = self._waiting.get(message.get("ActionID"))
+        if waiting is None or waiting.answer.done() or message.is_hostile:
+            self._tally.add("unmatched")
+            return
+        if waiting.items is None or message.get("Response") == "Error":
+            waiting.answer.set_result(message)
+
+    def _collect(self, raw: bytes) -> bool:
+        """Whether this event was an item, or the end, of a list that somebody waits for."""
+        if b"\r\nActionID: " not in raw:
+            return False
+        message = AmiMessage(raw)
+        waiting = self._waiting.get(message.get("ActionID"))
+        if waiting is None or waiting.items is None or waiting.answer.done():
+            return False
+        if message.is_hostile:
+            self._tally.add("hostile")
+        elif message.get("EventList") == "Complete":
+            waiting.answer.set_result(message)
+        elif message.get("EventList") == "cancelled" or len(waiting.items) >= LIST_LIMIT:
+            waiting.answer.set_exception(AmiTimeout("the list was cut short"))
+        else:
+            waiting.items.append(message)
+        return True
