@@ -1,0 +1,119 @@
+"""Carries events from the Redis stream to SQL, then lets the stream forget them.
+
+Runs as one task in the controller. It loses nothing: an entry leaves the stream only after its
+row is committed, and a row written twice is one row. While SQL is locked or Redis is gone it
+tries again, and the stream grows meanwhile.
+"""
+
+import asyncio
+import json
+from typing import Any
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError, ResponseError
+from sqlalchemy.exc import SQLAlchemyError
+
+from store.event_log import START, UNREADABLE, EventLog, parse_id
+from store.live import EVENTS, last_stream_id, read_stream
+
+logger = structlog.get_logger("store.drain")
+
+_KEEP = 10_000
+_SLACK = 500  # trimming is done in portions of at least this many entries
+_PAUSES = (0.1, 5.0)  # seconds: first and longest wait after a failure
+
+
+class Drain:
+    """One stream's way into one event log. ``run()`` is the task."""
+
+    def __init__(self, redis: Redis, log: EventLog, *, keep: int = _KEEP) -> None:
+        self._redis = redis
+        self._log = log
+        self._keep = keep
+        self.cursor = ""
+        """Id of the last entry known to be in SQL; "" before ``catch_up``."""
+        self.fault = ""
+        """Why nothing is carried just now; "" when all is well."""
+
+    async def run(self) -> None:
+        """Carry for ever; ends only by being cancelled."""
+        pause = _PAUSES[0]
+        while True:
+            try:
+                if not self.cursor:
+                    await self.catch_up()
+                await self.carry()
+            except (RedisError, SQLAlchemyError, OSError) as error:
+                if not self.fault:
+                    logger.error("events cannot be stored", error=type(error).__name__)
+                self.fault = f"{type(error).__name__}: {str(error).splitlines()[0]}"
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, _PAUSES[1])
+            else:
+                self.fault, pause = "", _PAUSES[0]
+
+    async def catch_up(self) -> None:
+        """Store what the stream holds beyond the log; afterwards new ids follow the log's.
+
+        Call it before anything is shown or decided from the log. A Redis that lost its data would
+        give out ids below those in SQL if its clock is behind: its counter is moved forward.
+
+        Raises:
+            redis.RedisError, sqlalchemy.exc.SQLAlchemyError: Redis or SQL is not there.
+        """
+        stored = await self._log.last_id()
+        if parse_id(await last_stream_id(self._redis)) < parse_id(stored):
+            # First the counter: an entry added from here on lies behind `stored`.
+            await self._move_counter(stored)
+            await self._store_all(START)
+        self.cursor = stored
+        await self._store_all(stored)
+
+    async def carry(self, block_ms: int = 1_000) -> int:
+        """Store the next portion and trim; returns how many entries were stored."""
+        entries = await read_stream(self._redis, self.cursor, block_ms=block_ms)
+        if entries:
+            await self._log.append_plain([(key, _plain(text)) for key, text in entries])
+            self.cursor = entries[-1][0]
+            await self._trim()
+        elif parse_id(await last_stream_id(self._redis)) < parse_id(self.cursor):
+            # Redis came back empty while we ran.
+            logger.error("the stream of events was lost; its counter is moved on")
+            self.cursor = ""
+        return len(entries)
+
+    async def _store_all(self, after: str) -> None:
+        while entries := await read_stream(self._redis, after, block_ms=1):
+            await self._log.append_plain([(key, _plain(text)) for key, text in entries])
+            after = entries[-1][0]
+            if parse_id(after) > parse_id(self.cursor or START):
+                self.cursor = after
+
+    async def _move_counter(self, to: str) -> None:
+        try:
+            # XSETID needs a stream; a group is the way to make an empty one.
+            if not await self._redis.exists(EVENTS):
+                await self._redis.xgroup_create(EVENTS, "making", id="$", mkstream=True)
+                await self._redis.xgroup_destroy(EVENTS, "making")
+            await self._redis.eval("return redis.call('XSETID', KEYS[1], ARGV[1])", 1, EVENTS, to)
+        except ResponseError as error:
+            # Another writer added an entry with a higher id just now: that is all we wanted.
+            logger.info("the stream's counter is already ahead", answer=str(error))
+
+    async def _trim(self) -> None:
+        """Cut the stream to ``keep`` entries, but never beyond what is in SQL."""
+        surplus = await self._redis.xlen(EVENTS) - self._keep
+        if surplus < min(_SLACK, self._keep):
+            return
+        stored = await self._redis.xrange(EVENTS, min="-", max=self.cursor, count=surplus + 1)
+        if stored:
+            await self._redis.xtrim(EVENTS, minid=str(stored[-1][0]), approximate=False)
+
+
+def _plain(text: str) -> dict[str, Any]:
+    try:
+        plain = json.loads(text)
+    except ValueError:
+        plain = None
+    return plain if isinstance(plain, dict) else {"kind": UNREADABLE, "text": text}

@@ -1,0 +1,328 @@
+"""The live state in Redis: contacts and agents as they are now, and the stream of events.
+
+Redis is a store that can be rebuilt from Asterisk and SQL, but one that must survive its own
+restart: ``append_only_on`` says whether it does. Keys:
+
+=====================  ======  =====================================================
+``huawu:contacts``     hash    contact id -> JSON of what the distribution keeps
+``huawu:agents``       hash    agent id -> JSON of the same
+``huawu:events``       stream  field ``event`` = JSON of ``telephony.events.to_plain``
+``huawu:written:*``    string  number of the last batch of one writer; gone after an hour
+=====================  ======  =====================================================
+"""
+
+import asyncio
+import contextlib
+import json
+import secrets
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self, cast
+
+import structlog
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialBackoff
+from redis.exceptions import RedisError
+
+from telephony.events import RecordedEvent, UnknownEvent, from_plain, to_plain
+
+logger = structlog.get_logger("store.live")
+
+CONTACTS = "huawu:contacts"
+AGENTS = "huawu:agents"
+EVENTS = "huawu:events"
+_WRITTEN = "huawu:written:"
+
+Plain = Mapping[str, Any]
+Changes = Mapping[str, Plain | None]
+"""Id -> its new state in JSON-ready values, or None when it is gone."""
+
+_BLOCK_MS = 1_000
+_SOCKET_TIMEOUT = 5.0  # seconds; far above _BLOCK_MS, so that a quiet stream is no fault
+_BACK_OFF = (0.05, 2.0)  # seconds between tries while Redis is gone: first, longest
+_BATCH_EVENTS = 500
+
+# One round trip for one batch. Redis may have run it although the answer was lost: the same
+# number from the same writer changes nothing the second time.
+_WRITE = """
+local done = redis.call('GET', KEYS[4])
+if done and tonumber(done) >= tonumber(ARGV[1]) then return 0 end
+local at = 2
+for hash = 1, 2 do
+  local changes = tonumber(ARGV[at])
+  at = at + 1
+  for _ = 1, changes do
+    if ARGV[at + 1] == '' then redis.call('HDEL', KEYS[hash], ARGV[at])
+    else redis.call('HSET', KEYS[hash], ARGV[at], ARGV[at + 1]) end
+    at = at + 2
+  end
+end
+while ARGV[at] do
+  redis.call('XADD', KEYS[3], '*', 'event', ARGV[at])
+  at = at + 1
+end
+redis.call('SET', KEYS[4], ARGV[1], 'EX', 3600)
+return 1
+"""
+
+
+def connect(url: str) -> Redis:
+    """A client for ``unix:///PATH`` or ``redis://HOST:PORT/DB``; it connects at first use."""
+    return Redis.from_url(
+        url,
+        decode_responses=True,
+        socket_timeout=_SOCKET_TIMEOUT,
+        socket_connect_timeout=2.0,
+        # One retry, for a pooled connection that a restart of Redis left dead.
+        retry=Retry(ExponentialBackoff(cap=0.1, base=0.01), 1),
+    )
+
+
+async def append_only_on(redis: Redis) -> bool:
+    """Whether Redis keeps an append-only file: without it a kill loses everything.
+
+    Raises:
+        redis.RedisError: Redis cannot be asked.
+    """
+    persistence = await redis.info("persistence")
+    return bool(persistence.get("aof_enabled"))
+
+
+async def load(redis: Redis) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
+    """All contacts and all agents as last written.
+
+    Raises:
+        redis.RedisError: Redis cannot be asked.
+    """
+    async with redis.pipeline(transaction=True) as pipe:
+        pipe.hgetall(CONTACTS)
+        pipe.hgetall(AGENTS)
+        contacts, agents = await pipe.execute()
+    return (
+        {key: json.loads(value) for key, value in contacts.items()},
+        {key: json.loads(value) for key, value in agents.items()},
+    )
+
+
+async def append_event(redis: Redis, event: RecordedEvent) -> None:
+    """Add one event to the stream, exactly once even when the connection breaks in between.
+
+    Raises:
+        redis.RedisError: it could not be added; the caller may try again later.
+    """
+    once = _WRITTEN + secrets.token_hex(8)
+    arguments = ["1", "0", "0", _dump(to_plain(event))]
+    await redis.eval(_WRITE, 4, CONTACTS, AGENTS, EVENTS, once, *arguments)
+
+
+async def follow(redis: Redis, after: str) -> AsyncIterator[tuple[str, RecordedEvent]]:
+    """Every event behind the id ``after``, as it comes, for ever; waits out an absent Redis.
+
+    Start with ``EventLog.last_id()`` after reading the log, or with ``$`` for news only.
+    Events of a kind that this version does not know are passed over.
+    """
+    async for stream_id, text in follow_texts(redis, after):
+        try:
+            event = from_plain(json.loads(text))
+        except (UnknownEvent, ValueError) as error:
+            logger.warning("an event is passed over", id=stream_id, why=str(error))
+            continue
+        yield stream_id, event
+
+
+async def follow_texts(redis: Redis, after: str) -> AsyncIterator[tuple[str, str]]:
+    """``follow`` with the events as they lie in the stream."""
+    pause = _BackOff()
+    while True:
+        try:
+            if after == "$":  # fixed at once, or what comes between two reads would be missed
+                after = await last_stream_id(redis)
+            entries = await read_stream(redis, after)
+        except (RedisError, OSError) as error:
+            await pause.after("the stream of events cannot be read", error)
+            continue
+        pause.reset()
+        for stream_id, text in entries:
+            after = stream_id
+            yield stream_id, text
+
+
+async def last_stream_id(redis: Redis) -> str:
+    """The newest id that the stream ever gave out; ``0-0`` when there is no stream."""
+    if not await redis.exists(EVENTS):
+        return "0-0"
+    info = await redis.xinfo_stream(EVENTS)
+    return str(info["last-generated-id"])
+
+
+async def read_stream(
+    redis: Redis, after: str, *, count: int = _BATCH_EVENTS, block_ms: int = _BLOCK_MS
+) -> list[tuple[str, str]]:
+    """Up to ``count`` entries behind an id; waits up to ``block_ms`` for the first."""
+    answer = cast(Any, await redis.xread({EVENTS: after}, count=count, block=block_ms))
+    if not answer:
+        return []
+    # A list of [stream, entries] in protocol 2, a mapping in protocol 3 (there wrapped once more).
+    entries = answer[EVENTS] if isinstance(answer, dict) else answer[0][1]
+    if isinstance(answer, dict) and len(entries) == 1 and isinstance(entries[0], list):
+        entries = entries[0]
+    return [(stream_id, fields.get("event", "")) for stream_id, fields in entries]
+
+
+class _BackOff:
+    """Waits longer after each failure; says so in the log at the first of a row."""
+
+    def __init__(self) -> None:
+        self._wait = _BACK_OFF[0]
+
+    async def after(self, what: str, error: BaseException) -> None:
+        if self._wait == _BACK_OFF[0]:
+            logger.error(what, error=f"{type(error).__name__}: {error}")
+        await asyncio.sleep(self._wait)
+        self._wait = min(self._wait * 2, _BACK_OFF[1])
+
+    def reset(self) -> None:
+        self._wait = _BACK_OFF[0]
+
+
+def _dump(plain: Plain) -> str:
+    return json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
+
+
+@dataclass(slots=True)
+class _Entry:
+    """What one call of ``record`` wants written."""
+
+    since: float  # monotonic seconds
+    contacts: dict[str, str]  # "" deletes
+    agents: dict[str, str]
+    events: list[str]
+
+
+class Journal:
+    """Writes decisions behind the distribution's back: in order, in batches, never blocking it.
+
+    While Redis is gone everything is kept in memory and written later, in the same order. Use as
+    ``async with Journal(redis) as journal``; leaving the block writes what is left, for as long as
+    ``close`` allows.
+    """
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._entries: deque[_Entry] = deque()
+        self._recorded = 0  # entries ever
+        self._written = 0
+        self._batch = 0
+        self._writer = _WRITTEN + secrets.token_hex(8)
+        self._news = asyncio.Event()
+        self._progress = asyncio.Condition()
+        self._task: asyncio.Task[None] | None = None
+        self.fault = ""
+        """Why nothing can be written just now; "" when all is well."""
+
+    def record(self, contacts: Changes, agents: Changes, events: Sequence[RecordedEvent]) -> None:
+        """Have changed states and new events written; returns at once.
+
+        The values are turned into text here: what the caller changes later is not seen.
+
+        Raises:
+            TypeError: a value has no form in JSON (nothing of this call is written).
+        """
+        if not (contacts or agents or events):
+            return
+        entry = _Entry(
+            since=time.monotonic(),
+            contacts=_texts(contacts),
+            agents=_texts(agents),
+            events=[_dump(to_plain(event)) for event in events],
+        )
+        self._entries.append(entry)
+        self._recorded += 1
+        self._news.set()
+
+    def lag(self) -> float:
+        """Age in seconds of the oldest entry that is not yet in Redis; 0 when all is written."""
+        return time.monotonic() - self._entries[0].since if self._entries else 0.0
+
+    async def flushed(self) -> None:
+        """Wait until everything recorded before this call is in Redis."""
+        goal = self._recorded
+        async with self._progress:
+            await self._progress.wait_for(lambda: self._written >= goal)
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._write_on(), name="journal")
+        return self
+
+    async def __aexit__(self, *_exception: object) -> None:
+        await self.close()
+
+    async def close(self, patience: float = 3.0) -> None:
+        """Write what is left, for ``patience`` seconds at the most, and stop."""
+        if self._task is None:
+            return
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.flushed(), patience)
+        if self._entries:
+            logger.error("the journal ends with entries unwritten", entries=len(self._entries))
+        self._task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._task
+        self._task = None
+        with contextlib.suppress(RedisError, OSError):
+            await self._redis.delete(self._writer)
+
+    async def _write_on(self) -> None:
+        pause = _BackOff()
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            while self._entries:
+                taken, keys_and_arguments = self._next_batch()
+                while True:
+                    try:
+                        await self._redis.eval(_WRITE, 4, *keys_and_arguments)
+                        break
+                    except (RedisError, OSError) as error:
+                        self.fault = f"{type(error).__name__}: {error}"
+                        await pause.after("the journal cannot be written", error)
+                self.fault = ""
+                pause.reset()
+                await self._done(taken)
+
+    def _next_batch(self) -> tuple[int, list[str]]:
+        """The oldest entries as one script call; a state that changed twice is written once."""
+        contacts: dict[str, str] = {}
+        agents: dict[str, str] = {}
+        events: list[str] = []
+        taken = 0
+        for entry in self._entries:
+            if taken and len(events) + len(entry.events) > _BATCH_EVENTS:
+                break
+            contacts |= entry.contacts
+            agents |= entry.agents
+            events += entry.events
+            taken += 1
+            if taken >= _BATCH_EVENTS:
+                break
+        self._batch += 1
+        arguments = [CONTACTS, AGENTS, EVENTS, self._writer, str(self._batch)]
+        for changes in (contacts, agents):
+            arguments.append(str(len(changes)))
+            for key, text in changes.items():
+                arguments += (key, text)
+        return taken, arguments + events
+
+    async def _done(self, taken: int) -> None:
+        for _ in range(taken):
+            self._entries.popleft()
+        async with self._progress:
+            self._written += taken
+            self._progress.notify_all()
+
+
+def _texts(changes: Changes) -> dict[str, str]:
+    return {key: "" if plain is None else _dump(plain) for key, plain in changes.items()}

@@ -1,0 +1,113 @@
+"""The durable tables: an append-only event log, and what is filed beside it.
+
+The same definitions serve SQLite and PostgreSQL. ``store/migrations/`` brings a database to this
+shape step by step; a test compares the two, so a change here needs a migration beside it.
+
+Times are Unix seconds. The key of an event is its id in the Redis stream, held as two numbers
+(milliseconds, sequence) because ``9-0`` and ``10-0`` sort wrongly as text.
+"""
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Double,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+metadata = MetaData(
+    # Named constraints, so that a later migration can drop them on either database.
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("stream_ms", BigInteger, primary_key=True, autoincrement=False),
+    Column("stream_seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", Double, nullable=False),
+    Column("kind", String(64), nullable=False),
+    # "" where the event has none: the three columns are copies out of `data`, for the indexes.
+    Column("contact", String(128), nullable=False),
+    Column("agent", String(64), nullable=False),
+    Column("queue", String(64), nullable=False),
+    Column("data", JSON, nullable=False),  # telephony.events.to_plain
+    Index("ix_events_contact", "contact", "stream_ms", "stream_seq"),
+    Index("ix_events_at", "at"),
+    Index("ix_events_kind_at", "kind", "at"),
+    Index("ix_events_agent_at", "agent", "at"),
+)
+
+recordings = Table(
+    "recordings",
+    metadata,
+    Column("contact", String(128), primary_key=True),
+    Column("offer", Integer, primary_key=True, autoincrement=False),
+    Column("agent", String(64), nullable=False),
+    Column("language", String(16), nullable=False),  # of the queue entry, "" when not known
+    Column("folder", Text, nullable=False),  # below the recordings folder
+    Column("seconds", Double, nullable=False),  # length of the joined file
+    Column("talked", Double, nullable=False),  # what the event log says, -1 when it does not
+    Column("fault", Text, nullable=False),  # "" when the length fits the talk
+    Column("started_at", Double, nullable=False),
+    Index("ix_recordings_started_at", "started_at"),
+)
+
+_of_recording = ("contact", "offer")
+
+transcription_jobs = Table(
+    "transcription_jobs",
+    metadata,
+    Column("contact", String(128), primary_key=True),
+    Column("offer", Integer, primary_key=True, autoincrement=False),
+    Column("state", String(16), nullable=False),
+    Column("claimed_by", String(64), nullable=False),
+    Column("claimed_at", Double, nullable=False),  # renewed while the worker lives
+    Column("attempts", Integer, nullable=False),
+    Column("made_at", Double, nullable=False),
+    CheckConstraint("state IN ('pending', 'running', 'done', 'failed')", name="state"),
+    ForeignKeyConstraint(_of_recording, ["recordings.contact", "recordings.offer"]),
+    Index("ix_transcription_jobs_state_made_at", "state", "made_at"),
+)
+
+transcripts = Table(
+    "transcripts",
+    metadata,
+    Column("contact", String(128), primary_key=True),
+    Column("offer", Integer, primary_key=True, autoincrement=False),
+    Column("leg", String(16), primary_key=True),
+    Column("language", String(16), nullable=False),
+    Column("engine", String(32), nullable=False),  # "" when no engine could be used
+    Column("model", String(64), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("segments", JSON, nullable=False),  # [{start, end, text}], seconds from the talk's start
+    Column("fault", Text, nullable=False),
+    Column("made_at", Double, nullable=False),
+    CheckConstraint("leg IN ('customer', 'agent')", name="leg"),
+    ForeignKeyConstraint(_of_recording, ["recordings.contact", "recordings.offer"]),
+)
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("role", String(16), nullable=False),
+    Column("password_hash", Text, nullable=False),
+    Column("agent", String(64), nullable=False),  # agent id, "" for people without a phone
+    Column("disabled", Boolean, nullable=False),
+    CheckConstraint("role IN ('admin', 'supervisor', 'agent')", name="role"),
+)
