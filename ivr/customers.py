@@ -1,0 +1,78 @@
+"""The customers whom the menu knows by their number. Pure but for reading the file."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from store.source import BadFile, check_source, read_source
+
+
+class Customer(BaseModel):
+    """One known customer."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    number: Annotated[str, Field(pattern=r"^[0-9]{3,20}$")]
+    name: Annotated[str, Field(min_length=1, max_length=40)]
+    level: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,19}$")]
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    customers: list[Customer]
+
+
+def plain_number(number: str) -> str:
+    """One form for the many ways in which a Chinese number arrives; "" when it is withheld.
+
+    +86, 0086 and 86 fall away, and so does the 0 that some trunks put before a mobile number.
+    """
+    digits = re.sub(r"[^0-9+]", "", number)
+    digits = re.sub(r"^(\+86|0086)", "", digits).lstrip("+")
+    if re.fullmatch(r"86(1\d{10}|0\d{9,11})", digits):
+        digits = digits[2:]
+    return digits[1:] if re.fullmatch(r"01[3-9]\d{9}", digits) else digits
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerBook:
+    """Customers by number."""
+
+    by_number: dict[str, Customer]
+
+    @classmethod
+    def of(cls, customers: Iterable[Customer]) -> "CustomerBook":
+        """A book of these customers."""
+        return cls({plain_number(customer.number): customer for customer in customers})
+
+    def find(self, number: str) -> Customer | None:
+        """Who calls from this number; None for a stranger and for a withheld number."""
+        plain = plain_number(number)
+        return self.by_number.get(plain) if plain else None
+
+
+def load_customers(file: Path) -> CustomerBook:
+    """Read customers.yaml. Raises BadFile with every problem found."""
+    source = read_source(file)
+    customers = check_source(source, _File).customers
+    seen: dict[str, int] = {}
+    problems = []
+    for index, customer in enumerate(customers):
+        first = seen.setdefault(plain_number(customer.number), index)
+        if first != index:
+            line = source.line(("customers", first))
+            problems.append(
+                source.problem(
+                    ("customers", index),
+                    f"{customer.number} is here twice (first on line {line})",
+                    "remove one of the two",
+                )
+            )
+    if problems:
+        raise BadFile(problems)
+    return CustomerBook.of(customers)

@@ -1,0 +1,188 @@
+"""Which recording says a text: prompt names, texts, voices and the files made of them.
+
+A recording is named after what it says and how it was made,
+`prompts/<language>/<name>-<8 hex digits>.wav`, so a changed text has no recording until
+`./huawu ivr say` has made one: the check notices, and an old voice never says a new thing.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from store.source import BadFile, Problem, Source, read_source
+
+HERE = Path(__file__).resolve().parent
+CATALOGUE = HERE / "catalogue.yaml"
+PROMPT_FOLDER = HERE / "prompts"
+
+SYNTHESIS_VERSION = 1
+"""Part of every file name; raised when ivr/say.py makes a text sound different."""
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """Who speaks a language, and how fast (1.0 = as the voice was trained)."""
+
+    voice: str
+    speed: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """One text in one language, and the recording of it."""
+
+    name: str
+    language: str
+    text: str
+    voice: Voice
+    source: Path
+    """The file that holds the text, and its line there: where to mend it."""
+    line: int
+
+    @property
+    def file_name(self) -> str:
+        """`<language>/<name>-<8 hex>.wav`, relative to the prompt folder."""
+        print_ = fingerprint(self.text, self.voice)
+        return f"{self.language}/{self.name}-{print_}.wav"
+
+
+class UnknownPrompt(KeyError):
+    """No text of that name in that language or in the default language."""
+
+
+def fingerprint(text: str, voice: Voice) -> str:
+    """Eight hex digits that change when the recording of a text would sound different."""
+    key = "|".join([text, voice.voice, f"{voice.speed:g}", str(SYNTHESIS_VERSION)])
+    return hashlib.sha256(key.encode()).hexdigest()[:8]
+
+
+class PromptShelf:
+    """All prompts of a running system, by name and language.
+
+    Paths come without `.wav`, as Asterisk's STREAM FILE and Playback want them (it adds the
+    extension of the format that suits the channel best).
+    """
+
+    def __init__(
+        self,
+        prompts: Iterable[Prompt],
+        voices: Mapping[str, Voice],
+        folder: Path = PROMPT_FOLDER,
+    ) -> None:
+        self.voices = dict(voices)
+        self.folder = folder
+        self.default_language = next(iter(self.voices))
+        self._prompts = {(prompt.name, prompt.language): prompt for prompt in prompts}
+
+    def __iter__(self) -> Iterator[Prompt]:
+        return iter(self._prompts.values())
+
+    def with_prompts(self, prompts: Iterable[Prompt]) -> "PromptShelf":
+        """A shelf that holds these prompts too (a flow's beside the catalogue's)."""
+        return PromptShelf([*self._prompts.values(), *prompts], self.voices, self.folder)
+
+    def find(self, name: str, language: str) -> Prompt:
+        """The prompt in a language, else in the default language. Raises UnknownPrompt."""
+        for spoken in (language, self.default_language):
+            if prompt := self._prompts.get((name, spoken)):
+                return prompt
+        raise UnknownPrompt(f"{name} ({language})")
+
+    def path(self, name: str, language: str) -> str:
+        """The absolute path of the recording without extension. Raises UnknownPrompt."""
+        return str((self.folder / self.find(name, language).file_name).with_suffix(""))
+
+    def unrecorded(self) -> list[Prompt]:
+        """The prompts whose recording is not there."""
+        return [p for p in self._prompts.values() if not (self.folder / p.file_name).is_file()]
+
+    def stale_files(self) -> list[Path]:
+        """Recordings in the prompt folder that no prompt asks for any more."""
+        wanted = {self.folder / prompt.file_name for prompt in self._prompts.values()}
+        return sorted(path for path in self.folder.glob("*/*.wav") if path not in wanted)
+
+
+def load_catalogue(file: Path = CATALOGUE, folder: Path = PROMPT_FOLDER) -> PromptShelf:
+    """The system's own prompts. Raises BadFile when the catalogue has a mistake."""
+    source = read_source(file)
+    data = source.data if isinstance(source.data, dict) else {}
+    voices = _voices(source, data.get("voices"))
+    problems: list[Problem] = []
+    prompts: list[Prompt] = []
+    entries = data.get("prompts")
+    for name, texts in (entries if isinstance(entries, dict) else {}).items():
+        where = ("prompts", name)
+        for language in voices:
+            text = texts.get(language) if isinstance(texts, dict) else None
+            if isinstance(text, str) and text.strip():
+                line = source.line((*where, language))
+                prompts.append(
+                    Prompt(
+                        name=name,
+                        language=language,
+                        text=text,
+                        voice=voices[language],
+                        source=file,
+                        line=line,
+                    )
+                )
+            else:
+                problems.append(
+                    source.problem(
+                        where,
+                        f"the prompt {name} has no text in {language}",
+                        f"add a line '{language}: …' under {name}",
+                    )
+                )
+    if problems or not prompts:
+        raise BadFile(problems or [source.problem(("prompts",), "there are no prompts")])
+    return PromptShelf(prompts, voices, folder)
+
+
+def _voices(source: Source, data: object) -> dict[str, Voice]:
+    voices: dict[str, Voice] = {}
+    for language, entry in (data if isinstance(data, dict) else {}).items():
+        voice = entry.get("voice") if isinstance(entry, dict) else None
+        speed = entry.get("speed", 1.0) if isinstance(entry, dict) else None
+        if not isinstance(voice, str) or not isinstance(speed, int | float):
+            raise BadFile(
+                [
+                    source.problem(
+                        ("voices", language),
+                        "a voice needs a name and a speed",
+                        f"{language}: {{voice: zf_xiaoxiao, speed: 1.0}}",
+                    )
+                ]
+            )
+        voices[language] = Voice(voice, float(speed))
+    if not voices:
+        raise BadFile(
+            [
+                source.problem(
+                    ("voices",),
+                    "no language has a voice",
+                    "voices: {zh-CN: {voice: zf_xiaoxiao, speed: 1.0}}",
+                )
+            ]
+        )
+    return voices
+
+
+@cache
+def _catalogue() -> PromptShelf:
+    return load_catalogue()
+
+
+def prompt_path(name: str, language: str = "zh-CN") -> str:
+    """The recording of one of the system's own prompts, without extension.
+
+    The catalogue is read once per process. Raises UnknownPrompt.
+    """
+    return _catalogue().path(name, language)
+
+
+def position_prompt(position: int) -> str:
+    """The prompt's name that tells a caller the place in the queue (1 = next)."""
+    return f"position_{position}" if 1 <= position <= 10 else "position_more"

@@ -1,0 +1,79 @@
+"""The menu that new callers get, and its replacement while calls go on.
+
+Everything a dialogue needs is loaded together and checked together into one `FlowVersion`. A
+caller keeps the version with which the call began; a new version is for new callers; a broken
+file changes nothing.
+"""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+from ivr.customers import CustomerBook, load_customers
+from ivr.flow import Flow, Surroundings, load_flow
+from ivr.hours import OpeningHours, load_hours
+from ivr.prompts import load_catalogue
+from store.source import BadFile, Problem, Source, read_source
+
+log = logging.getLogger(__name__)
+
+MAIN_MENU = "menus/main.yaml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowVersion:
+    """One menu with all that belongs to it."""
+
+    number: int
+    """Counts from 1 in each process."""
+    flow: Flow
+    hours: OpeningHours
+    customers: CustomerBook
+
+
+def queue_names(source: Source) -> frozenset[str]:
+    """The ids in queues.yaml (whose other fields are acd's business)."""
+    queues = source.data.get("queues") if isinstance(source.data, dict) else None
+    return frozenset(
+        str(queue["id"])
+        for queue in (queues if isinstance(queues, list) else [])
+        if isinstance(queue, dict) and "id" in queue
+    )
+
+
+def load_version(company: Path, number: int = 1, *, recorded: bool = True) -> FlowVersion:
+    """Load the main menu of a company folder. Raises BadFile with every problem found."""
+    hours = load_hours(company / "hours.yaml")
+    around = Surroundings(
+        shelf=load_catalogue(),
+        queues=queue_names(read_source(company / "queues.yaml")),
+        hours=frozenset(hours.weeks),
+    )
+    return FlowVersion(
+        number=number,
+        flow=load_flow(company / MAIN_MENU, around, recorded=recorded),
+        hours=hours,
+        customers=load_customers(company / "customers.yaml"),
+    )
+
+
+class FlowVersions:
+    """Holds the current version. Raises BadFile when there is none to begin with."""
+
+    def __init__(self, company: Path) -> None:
+        self._company = company
+        self._current = load_version(company)
+
+    @property
+    def current(self) -> FlowVersion:
+        """The version for a caller who arrives now."""
+        return self._current
+
+    def reload(self) -> list[Problem]:
+        """Read the files again. Returns the problems; with any, the old version stays."""
+        try:
+            self._current = load_version(self._company, self._current.number + 1)
+        except BadFile as error:
+            log.warning("the menu stays as it was: %s", error)
+            return error.problems
+        return []
