@@ -48,6 +48,7 @@ class Agent:
     id: str
     state: AgentState = AgentState.SIGNED_OUT
     since: float = 0.0
+    idle_since: float = 0.0  # free for work since; an offer that was withdrawn does not reset it
     reason: str = ""
     contact: str = ""  # offered, talking or wrapping up
     queue: str = ""  # that contact's queue

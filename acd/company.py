@@ -47,6 +47,10 @@ class AgentProfile(_Strict):
     name: Names
     skills: dict[Word, Level]
 
+    def has(self, requires: Mapping[str, int]) -> bool:
+        """Does the agent have every skill at its minimum level?"""
+        return all(self.skills.get(skill, 0) >= level for skill, level in requires.items())
+
 
 class _QueuesFile(_Strict):
     queues: Annotated[list[Queue], Field(min_length=1)]
@@ -82,12 +86,8 @@ class Company:
 
     def queues_of(self, agent: str) -> frozenset[str]:
         """Queues whose skills the agent has, whatever the language of the caller."""
-        skills = self.agents[agent].skills
-        return frozenset(
-            queue.id
-            for queue in self.queues.values()
-            if all(skills.get(skill, 0) >= level for skill, level in queue.skills.items())
-        )
+        profile = self.agents[agent]
+        return frozenset(queue.id for queue in self.queues.values() if profile.has(queue.skills))
 
 
 def load_company(folder: Path) -> Company:
@@ -116,9 +116,7 @@ def load_company(folder: Path) -> Company:
 
 def _twice(source: Source, key: str, ids: list[str]) -> list[Problem]:
     return [
-        source.problem(
-            (key, index, "id"), f"the id {name} is used twice", "give each its own id"
-        )
+        source.problem((key, index, "id"), f"the id {name} is used twice", "give each its own id")
         for index, name in enumerate(ids)
         if name in ids[:index]
     ]

@@ -65,14 +65,14 @@ def in_order(contacts: Iterable[Contact], company: Company, now: float) -> list[
 def match_next(
     waiting: Iterable[Contact], agents: Mapping[str, Agent], company: Company, now: float
 ) -> Match | None:
-    """The next pair to bring together, or ``None`` when nobody waits whom a free agent may serve."""
+    """The next pair to bring together; ``None`` when no free agent may serve anybody who waits."""
     free = [agent for agent in agents.values() if agent.state is AgentState.READY]
     if not free:
         return None
     for contact in in_order(waiting, company, now):
         able = [a for a in free if not obstacle(contact, a, company.agent(a.id).skills)]
         if able:
-            able.sort(key=lambda agent: (agent.since, agent.id))
+            able.sort(key=lambda agent: (agent.idle_since, agent.id))
             return Match(
                 contact=contact.id,
                 agent=able[0].id,
@@ -99,7 +99,7 @@ def _reason(
         "considered": [
             {
                 "agent": agent.id,
-                "idle": round(now - agent.since, 3),
+                "idle": round(now - agent.idle_since, 3),
                 "levels": {s: company.agent(agent.id).skills[s] for s in contact.requires},
             }
             for agent in able[:REASON_LENGTH]

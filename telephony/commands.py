@@ -72,13 +72,7 @@ class TakePicture:
 
 
 Command: typing.TypeAlias = (
-    OfferContact
-    | ReturnToWaiting
-    | HangUp
-    | MirrorAgent
-    | WakeAt
-    | CancelWake
-    | TakePicture
+    OfferContact | ReturnToWaiting | HangUp | MirrorAgent | WakeAt | CancelWake | TakePicture
 )
 
 

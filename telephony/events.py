@@ -18,11 +18,10 @@ extension. Strings from the wire become these types in ``telephony/translate.py`
 
 import dataclasses
 import enum
-import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, get_type_hints
+from typing import Any, get_type_hints
 
 
 class QueueEnd(enum.StrEnum):
@@ -423,13 +422,8 @@ class UnknownEvent(ValueError):
     """A stored event has a kind or a field that this version does not know."""
 
 
-class _Kinds:
-    """Index of the recorded events by name, with their resolved field types."""
-
-    by_name: ClassVar[dict[str, type]] = {kind.__name__: kind for kind in typing.get_args(RecordedEvent)}
-    hints: ClassVar[dict[str, dict[str, Any]]] = {
-        name: get_type_hints(kind) for name, kind in by_name.items()
-    }
+_KINDS: dict[str, type] = {kind.__name__: kind for kind in typing.get_args(RecordedEvent)}
+_HINTS = {name: get_type_hints(kind) for name, kind in _KINDS.items()}
 
 
 def kind_of(event: RecordedEvent) -> str:
@@ -442,7 +436,9 @@ def to_plain(event: RecordedEvent) -> dict[str, Any]:
     plain: dict[str, Any] = {"kind": kind_of(event)}
     for field in dataclasses.fields(event):
         value = getattr(event, field.name)
-        plain[field.name] = dict(value) if isinstance(value, (dict, types.MappingProxyType)) else value
+        plain[field.name] = (
+            dict(value) if isinstance(value, (dict, types.MappingProxyType)) else value
+        )
     return plain
 
 
@@ -452,10 +448,10 @@ def from_plain(plain: Mapping[str, Any]) -> RecordedEvent:
     Raises:
         UnknownEvent: the kind is not known, or a field is missing, unknown or of a wrong value.
     """
-    kind = _Kinds.by_name.get(str(plain.get("kind")))
+    kind = _KINDS.get(str(plain.get("kind")))
     if kind is None:
         raise UnknownEvent(f"unknown event kind {plain.get('kind')!r}")
-    hints = _Kinds.hints[kind.__name__]
+    hints = _HINTS[kind.__name__]
     try:
         fields = {
             name: hints[name](value) if isinstance(hints[name], enum.EnumMeta) else value

@@ -1,0 +1,237 @@
+"""Distribution: what happens to contacts and agents, as one pure step per event.
+
+``Distribution.handle(event, now)`` is the only way in and the ``Decision`` it returns the only way
+out: recorded events for the log, commands for the telephone, an answer for whoever asked, and the
+contacts and agents that changed. No I/O, no clock, no randomness: the live controller, a replayed
+day and the tests run this very code.
+
+This module holds the dialogue with the dialplan; offers, talks, wishes and the comparison with
+Asterisk have modules of their own.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from acd.agent import Agent
+from acd.company import Company
+from acd.contact import Contact
+from acd.domain import Decision, Domain
+from acd.offers import (
+    RING_GRACE,
+    caller_landed,
+    end_offer,
+    match_all,
+    offer_overdue,
+    offer_returned,
+    ride_in_answer,
+)
+from acd.picture import adopt_waiting, picture_taken
+from acd.routing import in_order
+from acd.talks import agent_answered, leg_hung_up, pair_parted, part
+from acd.wishes import agent_wished, phone_changed, wrap_up_over
+from telephony.commands import KeepWaiting, NextStep, SayGoodbye, WakeAt
+from telephony.events import (
+    AgentAnswered,
+    AgentState,
+    AgentWished,
+    CallerArrived,
+    CallerLanded,
+    CallerLeftOver,
+    CallStage,
+    ContactArrived,
+    ContactQueued,
+    LegHungUp,
+    MenuFinished,
+    NextStepAsked,
+    OfferEnd,
+    OfferReturned,
+    PairParted,
+    Party,
+    PhoneChanged,
+    PictureTaken,
+    Question,
+    QueueEnd,
+    TimerFired,
+    WireEvent,
+)
+
+#: Seconds between two announcements of the position in the queue.
+ANNOUNCE_EVERY = 30.0
+#: Positions up to this one have a prompt of their own.
+LAST_POSITION_PROMPT = 10
+
+
+class Distribution:
+    """The rules of one routing domain.
+
+    Args:
+        company: queues, agents and skills.
+    """
+
+    def __init__(self, company: Company) -> None:
+        self.domain = Domain(company)
+
+    def handle(self, event: WireEvent | Question, now: float) -> Decision:
+        """Take one event at ``now`` (Unix seconds) and say what follows from it.
+
+        Raises:
+            acd.wishes.ActionRefused: an ``AgentWished`` cannot be granted; nothing has changed.
+        """
+        domain = self.domain
+        domain.begin(now)
+        STEPS[type(event)](domain, event)
+        match_all(domain)
+        if isinstance(event, MenuFinished | NextStepAsked | OfferReturned):
+            domain.out.answer = next_step(domain, event.contact)
+        return domain.out
+
+    def restore(self, contacts: Iterable[Contact], agents: Iterable[Agent], now: float) -> Decision:
+        """Begin from what the live store remembers; a picture must follow before serving.
+
+        Agents who are no longer in the company's files are forgotten.
+        """
+        domain = self.domain
+        domain.begin(now)
+        domain.contacts = {contact.id: contact for contact in contacts}
+        domain.agents.update({agent.id: agent for agent in agents if agent.id in domain.agents})
+        for agent in domain.agents.values():
+            if agent.state is AgentState.WRAP_UP:
+                queue = domain.company.queues.get(agent.queue)
+                ends = agent.since + (queue.wrap_up if queue else 0)
+                domain.order(WakeAt(key=f"wrap_up:{agent.id}", at=ends))
+        for contact in domain.contacts.values():
+            if contact.stage is CallStage.OFFERED:
+                domain.order(WakeAt(key=f"ring:{contact.id}", at=now + RING_GRACE))
+        return domain.out
+
+    def mirror_everybody(self, now: float) -> Decision:
+        """Tell app_queue about every agent, after a start of Asterisk or of this controller."""
+        self.domain.begin(now)
+        self.domain.mirror_everybody()
+        return self.domain.out
+
+
+def _caller_arrived(domain: Domain, event: CallerArrived) -> None:
+    if known := domain.contacts.get(event.contact):  # a controller died in mid-menu
+        known.channel = event.channel
+        return
+    domain.touch(Contact(event.contact, event.channel, caller=event.caller, changed=domain.now))
+    domain.record(
+        ContactArrived(
+            at=domain.now,
+            contact=event.contact,
+            channel=event.channel,
+            caller=event.caller,
+            dialled=event.dialled,
+        )
+    )
+
+
+def _menu_finished(domain: Domain, event: MenuFinished) -> None:
+    contact = domain.contacts.get(event.contact)
+    if contact is None or not domain.move(contact, "queued"):
+        return
+    queue = domain.company.queue(event.queue)
+    contact.language, contact.queue = event.language, queue.id
+    contact.priority, contact.queued = queue.priority, domain.now
+    contact.requires = domain.company.requirements(queue.id, event.language)
+    contact.announced = 0.0
+    domain.record(
+        ContactQueued(
+            at=domain.now,
+            contact=contact.id,
+            queue=queue.id,
+            language=contact.language,
+            priority=contact.priority,
+            requires=dict(contact.requires),
+        )
+    )
+
+
+def _next_step_asked(domain: Domain, event: NextStepAsked) -> None:
+    contact = domain.contacts.get(event.contact)
+    if contact is None or contact.stage is CallStage.MENU:
+        adopt_waiting(domain, event.contact, event.channel, event.variables, changed=domain.now)
+        return
+    contact.channel = event.channel
+    if contact.doubtful:
+        contact.doubtful = False
+        domain.touch(contact)
+    if contact.stage is CallStage.OFFERED and contact.landed:
+        end_offer(domain, contact, OfferEnd.NOT_LANDED)  # Dial ended and nobody heard how
+
+
+def _caller_left_over(domain: Domain, event: CallerLeftOver) -> None:
+    contact = domain.contacts.get(event.contact)
+    if contact and contact.stage is CallStage.TALKING:
+        part(domain, contact, Party.AGENT)
+    language = contact.language if contact else "zh-CN"
+    domain.out.answer = SayGoodbye(say=("goodbye",), language=language)
+
+
+def _timer_fired(domain: Domain, event: TimerFired) -> None:
+    kind, _, name = event.key.partition(":")
+    if kind == "wrap_up" and name in domain.agents:
+        wrap_up_over(domain, domain.agents[name])
+    elif name in domain.contacts:
+        offer_overdue(domain, domain.contacts[name], kind)
+
+
+STEPS: Mapping[type, Callable[[Domain, Any], None]] = {
+    CallerArrived: _caller_arrived,
+    MenuFinished: _menu_finished,
+    NextStepAsked: _next_step_asked,
+    OfferReturned: offer_returned,
+    CallerLeftOver: _caller_left_over,
+    AgentWished: agent_wished,
+    TimerFired: _timer_fired,
+    CallerLanded: caller_landed,
+    AgentAnswered: agent_answered,
+    PairParted: pair_parted,
+    LegHungUp: leg_hung_up,
+    PhoneChanged: phone_changed,
+    PictureTaken: picture_taken,
+}
+
+
+def next_step(domain: Domain, contact_id: str) -> NextStep:
+    """What the dialplan does with a caller who is, or should be, waiting."""
+    contact = domain.contacts.get(contact_id)
+    if contact is None:
+        return SayGoodbye(say=("apology",))
+    if contact.stage is CallStage.OFFERED:
+        return ride_in_answer(domain, contact) or KeepWaiting(language=contact.language)
+    if contact.stage is not CallStage.WAITING:
+        return SayGoodbye(say=("goodbye",), language=contact.language)
+    if domain.now - contact.queued > domain.company.queue(contact.queue).max_wait:
+        domain.end_entry(contact, QueueEnd.TIMED_OUT)
+        domain.move(contact, "timed_out")
+        return SayGoodbye(say=("queue_full",), language=contact.language)
+    return KeepWaiting(say=_announcement(domain, contact), language=contact.language)
+
+
+def _announcement(domain: Domain, contact: Contact) -> tuple[str, ...]:
+    """Names of the prompts to play now: the position, or that nobody is there; often nothing."""
+    if domain.now - contact.announced < ANNOUNCE_EVERY:
+        return ()
+    contact.announced = domain.now
+    domain.touch(contact)
+    if not _anybody_for(domain, contact):
+        return ("nobody_signed_in",)
+    queue = (
+        other
+        for other in domain.contacts.values()
+        if other.queue == contact.queue and other.stage in (CallStage.WAITING, CallStage.OFFERED)
+    )
+    order = [other.id for other in in_order(queue, domain.company, domain.now)]
+    position = order.index(contact.id) + 1
+    return (f"position_{position}" if position <= LAST_POSITION_PROMPT else "position_more",)
+
+
+def _anybody_for(domain: Domain, contact: Contact) -> bool:
+    """Is an agent signed in who could ever serve this contact?"""
+    return any(
+        agent.state is not AgentState.SIGNED_OUT
+        and domain.company.agent(agent.id).has(contact.requires)
+        for agent in domain.agents.values()
+    )

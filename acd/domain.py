@@ -1,0 +1,164 @@
+"""The state of one routing domain and the few primitives that change it.
+
+A routing domain is a set of queues and agents that share skills; one controller at a time writes
+it. Every change of a contact's stage or an agent's state goes through ``move`` and ``change``,
+which follow the tables of ``acd/contact.py`` and ``acd/agent.py``; everything that is to be kept
+or done goes through ``record`` and ``order``. No I/O, clock or randomness.
+"""
+
+from dataclasses import dataclass, field
+
+from acd import agent as agent_table
+from acd import contact as contact_table
+from acd.agent import Agent
+from acd.company import Company
+from acd.contact import Contact
+from telephony.commands import CancelWake, Command, MirrorAgent, NextStep
+from telephony.events import (
+    AgentState,
+    AgentStateChanged,
+    ContactEnded,
+    QueueEnd,
+    QueueEntryEnded,
+    RecordedEvent,
+)
+
+#: In these states an agent belongs to a contact.
+ENGAGED = frozenset({AgentState.OFFERED, AgentState.TALKING, AgentState.WRAP_UP})
+
+
+@dataclass(slots=True)
+class Decision:
+    """What came of one event."""
+
+    events: list[RecordedEvent] = field(default_factory=list)
+    commands: list[Command] = field(default_factory=list)
+    contacts: set[str] = field(default_factory=set)  # changed or gone
+    agents: set[str] = field(default_factory=set)  # changed
+    answer: NextStep | None = None
+
+
+class Domain:
+    """Contacts and agents by id, and the decision that is being made about them.
+
+    Args:
+        company: queues, agents and skills.
+    """
+
+    def __init__(self, company: Company) -> None:
+        self.company = company
+        self.contacts: dict[str, Contact] = {}
+        self.agents: dict[str, Agent] = {name: Agent(name) for name in company.agents}
+        self.strays = 0  # events that fitted nothing: repeated, late or unknown
+        self.now = 0.0  # Unix seconds of the event at hand
+        self.out = Decision()
+        self._mirrored: dict[str, MirrorAgent] = {}
+
+    def begin(self, now: float) -> None:
+        """Start a new decision."""
+        self.now, self.out = now, Decision()
+
+    def record(self, event: RecordedEvent) -> None:
+        """Append to the event log."""
+        self.out.events.append(event)
+
+    def order(self, command: Command) -> None:
+        """Have something done."""
+        self.out.commands.append(command)
+
+    # -- contacts -------------------------------------------------------------------------
+
+    def touch(self, contact: Contact) -> None:
+        """Keep a new or changed contact."""
+        self.contacts[contact.id] = contact
+        self.out.contacts.add(contact.id)
+
+    def move(self, contact: Contact, happened: str) -> bool:
+        """Move a contact along its table; an event that does not fit is counted and dropped."""
+        stage = contact_table.TRANSITIONS.get((contact.stage, happened))
+        if stage is None:
+            self.strays += 1
+            return False
+        contact.stage, contact.changed = stage, self.now
+        self.touch(contact)
+        return True
+
+    def end_entry(self, contact: Contact, end: QueueEnd, note: str = "") -> None:
+        """Give the contact's queue entry its single end."""
+        self.record(
+            QueueEntryEnded(
+                at=self.now,
+                contact=contact.id,
+                queue=contact.queue,
+                end=end,
+                waited=self.now - contact.queued,
+                note=note,
+            )
+        )
+
+    def end_contact(self, contact: Contact, cause: int, note: str) -> None:
+        """The caller's channel is gone: so is the contact."""
+        self.record(
+            ContactEnded(
+                at=self.now, contact=contact.id, stage=contact.stage, cause=cause, note=note
+            )
+        )
+        del self.contacts[contact.id]
+        self.out.contacts.add(contact.id)
+
+    # -- agents ---------------------------------------------------------------------------
+
+    def change(self, agent: Agent, happened: str, *, reason: str, author: str) -> bool:
+        """Move an agent along the table; record who, why and when; keep app_queue in step.
+
+        What does not fit the agent's state is counted and dropped.
+        """
+        previous = agent.state
+        state = agent_table.TRANSITIONS.get((previous, happened))
+        if state is None:
+            self.strays += 1
+            return False
+        agent.state, agent.since, agent.reason = state, self.now, reason
+        if happened != "offer_withdrawn" and state is AgentState.READY:
+            agent.idle_since = self.now
+        if previous is AgentState.WRAP_UP:
+            self.order(CancelWake(key=f"wrap_up:{agent.id}"))
+        if state not in ENGAGED:
+            agent.contact = agent.queue = ""
+        self.out.agents.add(agent.id)
+        self.record(
+            AgentStateChanged(
+                at=self.now,
+                agent=agent.id,
+                state=state,
+                previous=previous,
+                reason=reason,
+                author=author,
+                contact=agent.contact,
+            )
+        )
+        self.mirror(agent)
+        return True
+
+    def mirror(self, agent: Agent) -> None:
+        """app_queue must know what to do with no controller: members, and who has paused.
+
+        Wrap-up is not mirrored: nobody would end it if the controller died in it.
+        """
+        signed_in = agent.state is not AgentState.SIGNED_OUT
+        paused = agent.state is AgentState.NOT_READY
+        wanted = MirrorAgent(
+            agent=agent.id,
+            queues=self.company.queues_of(agent.id) if signed_in else frozenset(),
+            paused=paused,
+            reason=agent.reason if paused else "",
+        )
+        if self._mirrored.get(agent.id) != wanted:
+            self._mirrored[agent.id] = wanted
+            self.order(wanted)
+
+    def mirror_everybody(self) -> None:
+        """Tell app_queue again about every agent: it may have been restarted."""
+        self._mirrored.clear()
+        for agent in self.agents.values():
+            self.mirror(agent)

@@ -1,0 +1,114 @@
+"""The truth: what is remembered is compared with what Asterisk carries, and follows it.
+
+Runs on start, after each AMI reconnect and every half minute. Nothing that came from a missed
+event is guessed: it is seen here.
+"""
+
+from collections.abc import Mapping
+
+from acd import agent as agent_table
+from acd.contact import Contact
+from acd.domain import Domain
+from acd.offers import end_offer
+from acd.talks import caller_gone, pair, part
+from acd.wishes import set_reachable
+from telephony.commands import ReturnToWaiting, WakeAt
+from telephony.events import AgentState, CallStage, LegFound, OfferEnd, Party, PictureTaken
+
+#: The dialplan's contexts in which a caller waits, is being offered, talks, or is in app_queue.
+OFFER_CONTEXT = "huawu-offer"
+QUEUED_CONTEXTS = frozenset({"huawu-wait", OFFER_CONTEXT, "huawu-fallback"})
+
+
+def picture_taken(domain: Domain, event: PictureTaken) -> None:
+    """Follow a picture; what changed after it was asked for is newer and is left alone."""
+    for agent in domain.agents.values():
+        if agent.reachable != (agent.id in event.phones):
+            set_reachable(domain, agent, agent.id in event.phones)
+    callers = {leg.contact: leg for leg in event.legs if not leg.agent}
+    partners = {
+        leg.contact: leg.agent
+        for leg in event.legs
+        if leg.agent in domain.agents
+        and leg.bridge
+        and leg.contact in callers
+        and callers[leg.contact].bridge == leg.bridge
+    }
+    for leg in callers.values():
+        if leg.contact not in domain.contacts and leg.context in QUEUED_CONTEXTS:
+            adopt_waiting(domain, leg.contact, leg.channel, leg.variables, changed=0.0)
+    for contact in list(domain.contacts.values()):
+        if contact.changed < event.at:
+            _compare(domain, contact, callers.get(contact.id), partners.get(contact.id))
+    _free_agents_without_contact(domain)
+
+
+def adopt_waiting(
+    domain: Domain,
+    contact_id: str,
+    channel: str,
+    variables: Mapping[str, str],
+    *,
+    changed: float,
+) -> Contact | None:
+    """A caller waits whom no store remembers as queued: the channel carries the queue entry.
+
+    Returns ``None`` when the channel names no queue of ours.
+    """
+    queue = domain.company.queues.get(variables.get("HUAWU_QUEUE", ""))
+    if queue is None:
+        domain.strays += 1
+        return None
+    try:
+        queued = min(float(variables.get("HUAWU_ENQUEUED", "")), domain.now)
+    except ValueError:
+        queued = domain.now
+    language = variables.get("HUAWU_LANGUAGE", "")
+    known = domain.contacts.get(contact_id)
+    contact = Contact(
+        contact_id,
+        channel,
+        caller=known.caller if known else "",
+        stage=CallStage.WAITING,
+        changed=changed,
+        language=language,
+        queue=queue.id,
+        priority=queue.priority,
+        queued=queued,
+        requires=domain.company.requirements(queue.id, language),
+    )
+    domain.touch(contact)
+    return contact
+
+
+def _compare(
+    domain: Domain, contact: Contact, caller: LegFound | None, partner: str | None
+) -> None:
+    """One contact older than the picture, against its caller's channel and its partner."""
+    if caller is None:
+        caller_gone(domain, contact, 0, "gone while nobody watched")
+        return
+    contact.channel = caller.channel
+    talking = contact.stage is CallStage.TALKING
+    if partner and not talking:
+        pair(domain, contact, domain.agents[partner])
+    elif talking and not partner and not caller.bridge:
+        part(domain, contact, Party.SYSTEM)
+    elif contact.stage is CallStage.OFFERED and caller.context != OFFER_CONTEXT:
+        end_offer(domain, contact, OfferEnd.NOT_LANDED)
+    elif contact.stage is CallStage.WAITING:
+        contact.doubtful = False
+        domain.touch(contact)
+        if caller.application == "Queue":
+            domain.order(ReturnToWaiting(contact=contact.id, channel=contact.channel))
+
+
+def _free_agents_without_contact(domain: Domain) -> None:
+    for agent in domain.agents.values():
+        if agent.state not in agent_table.BUSY or agent.contact in domain.contacts:
+            continue
+        talked = agent.state is AgentState.TALKING
+        happened = "parted" if talked else "offer_withdrawn"
+        domain.change(agent, happened, reason="", author="rule:picture")
+        if talked:
+            domain.order(WakeAt(key=f"wrap_up:{agent.id}", at=domain.now))

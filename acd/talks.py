@@ -1,0 +1,121 @@
+"""Talks: from the agent's answer to the parting, the caller's goodbye and the agent's wrap-up."""
+
+from acd.agent import Agent
+from acd.contact import Contact
+from acd.domain import Domain
+from acd.offers import end_offer, forget_timers
+from telephony.commands import WakeAt
+from telephony.events import (
+    AgentAnswered,
+    AgentState,
+    CallStage,
+    ContactAnswered,
+    LegHungUp,
+    OfferEnd,
+    PairParted,
+    Party,
+    QueueEnd,
+    TalkEnded,
+)
+
+#: A caller who hangs up within so many seconds of queueing has not really waited.
+SHORT_ABANDON = 5.0
+
+
+def agent_answered(domain: Domain, event: AgentAnswered) -> None:
+    """An agent's leg was answered: by our offer, or by the fallback queue's ring."""
+    contact, agent = domain.contacts.get(event.contact), domain.agents.get(event.agent)
+    if contact is None or agent is None or contact.stage is CallStage.TALKING:
+        domain.strays += 1
+        return
+    if contact.stage is CallStage.OFFERED and contact.agent != agent.id:
+        end_offer(domain, contact, OfferEnd.NOT_LANDED)
+    pair(domain, contact, agent)
+
+
+def pair(domain: Domain, contact: Contact, agent: Agent) -> None:
+    """Agent and caller talk; if that was not our offer, the talk is adopted."""
+    ours = contact.stage is CallStage.OFFERED and contact.agent == agent.id
+    happened = "answered" if ours else "adopted"
+    if not domain.move(contact, happened):
+        return
+    contact.agent, contact.answered, contact.parted = agent.id, domain.now, 0.0
+    agent.contact, agent.queue = contact.id, contact.queue
+    forget_timers(domain, contact)
+    domain.record(
+        ContactAnswered(
+            at=domain.now,
+            contact=contact.id,
+            queue=contact.queue,
+            agent=agent.id,
+            offer=contact.offer,
+            waited=domain.now - contact.queued,
+            adopted=not ours,
+        )
+    )
+    domain.end_entry(contact, QueueEnd.ANSWERED)
+    domain.change(agent, happened, reason=contact.queue, author="rule:answer")
+
+
+def pair_parted(domain: Domain, event: PairParted) -> None:
+    """The dialplan says that the talk is over, and who ended it."""
+    contact = domain.contacts.get(event.contact)
+    if contact and contact.stage is CallStage.TALKING:
+        part(domain, contact, event.by)
+    else:
+        domain.strays += 1
+
+
+def part(domain: Domain, contact: Contact, by: Party) -> None:
+    """The talk is over; its length ends when the agent's leg went, if that was first."""
+    domain.move(contact, "parted")
+    ended = contact.parted or domain.now
+    domain.record(
+        TalkEnded(
+            at=domain.now,
+            contact=contact.id,
+            queue=contact.queue,
+            agent=contact.agent,
+            offer=contact.offer,
+            by=by,
+            talked=max(0.0, ended - contact.answered),
+        )
+    )
+    if agent := domain.agents.get(contact.agent):
+        begin_wrap_up(domain, agent, contact)
+
+
+def begin_wrap_up(domain: Domain, agent: Agent, contact: Contact) -> None:
+    """Give the agent the queue's time for notes; the timer ends it."""
+    if agent.contact == contact.id and agent.state is AgentState.TALKING:
+        domain.change(agent, "parted", reason=contact.queue, author="rule:wrap_up")
+        seconds = domain.company.queue(contact.queue).wrap_up
+        domain.order(WakeAt(key=f"wrap_up:{agent.id}", at=domain.now + seconds))
+
+
+def leg_hung_up(domain: Domain, event: LegHungUp) -> None:
+    """A channel is gone: the caller's ends the contact, the agent's begins the wrap-up."""
+    contact = domain.contacts.get(event.contact)
+    if contact is None:
+        domain.strays += 1
+    elif event.agent:
+        if contact.stage is CallStage.TALKING and contact.agent == event.agent:
+            contact.parted = contact.parted or domain.now
+            domain.touch(contact)
+            begin_wrap_up(domain, domain.agents[event.agent], contact)
+    elif event.channel == contact.channel:
+        caller_gone(domain, contact, event.cause)
+
+
+def caller_gone(domain: Domain, contact: Contact, cause: int, note: str = "") -> None:
+    """The caller's channel is gone, whatever was going on (``cause`` as in Q.850, 0 unknown)."""
+    stage = contact.stage
+    if stage is CallStage.OFFERED:
+        end_offer(domain, contact, OfferEnd.CALLER_GONE)
+    if stage in (CallStage.WAITING, CallStage.OFFERED):
+        short = domain.now - contact.queued < SHORT_ABANDON
+        domain.end_entry(contact, QueueEnd.SHORT_ABANDONED if short else QueueEnd.ABANDONED, note)
+    if stage is CallStage.TALKING:
+        part(domain, contact, Party.CALLER)
+    contact.stage = stage  # what the contact's end reports
+    domain.end_contact(contact, cause, note)
