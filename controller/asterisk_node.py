@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from controller.credentials import CUSTOMER, TRUNK, Credentials, sip_endpoint, write_private
+from controller.problems import ProblemError
 from controller.settings import ROOT, Settings
 
 SYSTEM_NAME = "huawu"
@@ -26,7 +27,7 @@ _PLACEHOLDER = re.compile(r"@@([A-Z][A-Z0-9_]*)@@")
 _UNIX_PATH_LIMIT = 107  # sun_path holds 108 bytes with its closing zero (unix(7))
 
 
-class AsteriskNodeError(Exception):
+class AsteriskNodeError(ProblemError):
     """Asterisk is missing or cannot be configured; the text says what to do."""
 
 

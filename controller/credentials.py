@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from controller.problems import ProblemError
+
 CUSTOMER = "customer"
 """SIP endpoint of a customer's softphone."""
 TRUNK = "trunk"
@@ -19,7 +21,7 @@ WEB_ROLES = ("admin", "supervisor")
 """Web accounts that exist beside one account for each agent."""
 
 
-class CredentialsError(Exception):
+class CredentialsError(ProblemError):
     """The secrets file cannot be used; the text names it and the mend."""
 
 

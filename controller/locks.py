@@ -11,12 +11,13 @@ import sys
 import tomllib
 from pathlib import Path
 
+from controller.problems import ProblemError
 from controller.settings import ROOT
 
 OLDEST_PYTHON = "3.11"
 
 
-class LockError(Exception):
+class LockError(ProblemError):
     """The lists could not be resolved."""
 
 

@@ -18,6 +18,8 @@ from typing import Any, Self
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from controller.problems import ProblemError
+
 ROOT = Path(__file__).resolve().parent.parent
 """The checkout this program runs from."""
 
@@ -26,7 +28,7 @@ _ENV_PREFIX = "HUAWU_"
 _PATH_FIELDS = ("state", "company", "asterisk_root")
 
 
-class SettingsError(Exception):
+class SettingsError(ProblemError):
     """A setting is missing, misspelt or impossible; the text names the field and its source."""
 
 
