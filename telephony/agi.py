@@ -21,7 +21,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import TypeAlias, cast
 from urllib.parse import parse_qsl
 
 log = logging.getLogger(__name__)
@@ -202,6 +202,8 @@ class AgiSession:
             status = await self._connection.ask(b"CHANNEL STATUS\n", None)
             if status.result == "-1":
                 raise CallerHungUp("the channel is gone")
+        if reply.result == "-2":
+            raise AgiCommandRefused(f"{verb}: there is no such application")
         return reply
 
     async def stream_file(
@@ -283,8 +285,7 @@ class _Connection(asyncio.Protocol):
     # --- what asyncio calls ------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's own is no subclass of it
         self.server._arrived(self)
 
     def data_received(self, data: bytes) -> None:

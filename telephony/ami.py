@@ -16,10 +16,10 @@ import hashlib
 import logging
 import random
 import secrets
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal, TypeAlias
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeAlias, cast
 
 from telephony.ami_codec import AmiMessage, Framer, event_name, serialise, variable_field
 
@@ -97,16 +97,6 @@ class _Waiting:
     items: list[AmiMessage] | None = None
 
 
-@dataclass(slots=True)
-class _Tally:
-    """The counters while they still move; ``AmiCounters`` tells what each means."""
-
-    values: dict[str, int] = field(default_factory=dict)
-
-    def add(self, name: str, count: int = 1) -> None:
-        self.values[name] = self.values.get(name, 0) + count
-
-
 class _Connection(asyncio.Protocol):
     """One TCP connection's life: greeting, messages, loss."""
 
@@ -122,8 +112,7 @@ class _Connection(asyncio.Protocol):
         self.transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's own is no subclass of it
 
     def data_received(self, data: bytes) -> None:
         self.heard = True
@@ -201,7 +190,7 @@ class AmiLink:
         self._lists = 0  # of them, those that collect items
         self._queue: deque[AmiMessage] = deque()
         self._queue_filled = asyncio.Event()
-        self._tally = _Tally()
+        self._tally: Counter[str] = Counter()
         self._oversized_before = 0
         self.is_up = False
         self.version = ""
@@ -214,7 +203,7 @@ class AmiLink:
         """A snapshot of what the link has seen."""
         framer = self._connection.framer if self._connection else None
         oversized = self._oversized_before + (framer.oversized if framer else 0)
-        return replace(AmiCounters(**self._tally.values), oversized=oversized)
+        return replace(AmiCounters(**self._tally), oversized=oversized)
 
     async def action(
         self, name: str, fields: Sequence[tuple[str, str]] = (), *, deadline: float = 5.0
@@ -277,7 +266,7 @@ class AmiLink:
                 await self._log_in(connection)
             async with asyncio.timeout(self._boot_seconds):
                 await self._unless_lost(connection, connection.booted)
-            self._tally.add("logins")
+            self._tally["logins"] += 1
             began = True
             await self._serve(connection)
         except TimeoutError:
@@ -288,7 +277,7 @@ class AmiLink:
             was_up, self.is_up = self.is_up, False
             connection.abort()
             if began:
-                self._tally.add("losses")
+                self._tally["losses"] += 1
                 self._guard(self._on_down)
         return was_up
 
@@ -325,7 +314,7 @@ class AmiLink:
             await self._on_up()
         except Exception as error:
             if not connection.lost.done():
-                self._tally.add("callback_failures")
+                self._tally["callback_failures"] += 1
                 log.exception("reconciling with Asterisk failed")
                 self.fault = f"reconciling failed: {error}"
             return
@@ -333,7 +322,7 @@ class AmiLink:
         while True:
             await self._queue_filled.wait()
             for _ in range(min(EVENTS_A_TURN, len(self._queue))):
-                self._tally.add("delivered")
+                self._tally["delivered"] += 1
                 self._guard(self._on_event, self._queue.popleft())
             if not self._queue:
                 self._queue_filled.clear()
@@ -380,7 +369,7 @@ class AmiLink:
         try:
             callback(*arguments)
         except Exception:
-            self._tally.add("callback_failures")
+            self._tally["callback_failures"] += 1
             log.exception("AMI callback failed")
 
     # --- actions -----------------------------------------------------------------------------
@@ -400,19 +389,19 @@ class AmiLink:
         waiting = _Waiting(asyncio.get_running_loop().create_future(), items)
         self._waiting[action_id] = waiting
         self._lists += items is not None
-        self._tally.add("actions")
+        self._tally["actions"] += 1
         try:
             connection.transport.write(data)
             async with asyncio.timeout(deadline):
                 answer = await waiting.answer
         except TimeoutError:
-            self._tally.add("timeouts")
+            self._tally["timeouts"] += 1
             raise AmiTimeout(f"{name}: no answer within {deadline:g} s") from None
         finally:
             del self._waiting[action_id]
             self._lists -= items is not None
         if answer.get("Response") == "Error":
-            self._tally.add("refusals")
+            self._tally["refusals"] += 1
             raise AmiRefused(name, answer)
         return answer
 
@@ -423,26 +412,26 @@ class AmiLink:
             return  # late bytes of a link that was dropped
         name = event_name(raw)
         if name:
-            self._tally.add("events")
+            self._tally["events"] += 1
             if self._lists and self._collect(raw):
                 return
             if name in self._wanted:
                 self._enqueue(AmiMessage(raw))
             else:
-                self._tally.add("unwanted")
+                self._tally["unwanted"] += 1
             if name == b"FullyBooted" and not connection.booted.done():
                 connection.booted.set_result(None)
         elif raw.startswith(b"Response: "):
             self._answer(AmiMessage(raw))
         else:
-            self._tally.add("malformed")
+            self._tally["malformed"] += 1
 
     def _enqueue(self, message: AmiMessage) -> None:
         if message.is_hostile:
-            self._tally.add("hostile")
+            self._tally["hostile"] += 1
             return
         if len(self._queue) >= self._queue_limit:
-            self._tally.add("overflows")
+            self._tally["overflows"] += 1
             self._queue.clear()
             self.drop(f"more than {self._queue_limit} events wait to be used")
             return
@@ -451,8 +440,8 @@ class AmiLink:
 
     def _answer(self, message: AmiMessage) -> None:
         waiting = self._waiting.get(message.get("ActionID"))
-        if waiting is None or waiting.answer.done() or message.is_hostile:
-            self._tally.add("unmatched")
+        if waiting is None or waiting.answer.done():
+            self._tally["unmatched"] += 1
             return
         if waiting.items is None or message.get("Response") == "Error":
             waiting.answer.set_result(message)
@@ -466,7 +455,7 @@ class AmiLink:
         if waiting is None or waiting.items is None or waiting.answer.done():
             return False
         if message.is_hostile:
-            self._tally.add("hostile")
+            self._tally["hostile"] += 1
         elif message.get("EventList") == "Complete":
             waiting.answer.set_result(message)
         elif message.get("EventList") == "cancelled" or len(waiting.items) >= LIST_LIMIT:

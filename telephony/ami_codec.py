@@ -3,15 +3,15 @@ action. Pure: no socket, no clock, no randomness; ``telephony/ami.py`` is the sh
 
 Callers can put hostile text into numbers and names, and that text travels in these messages. So:
 
-* a message is cut only at CRLF CRLF and a line only at CRLF; bytes become text one whole message
-  at a time, so a Chinese character that arrives in two pieces stays whole;
+* a message is cut only at CRLF CRLF and a line only at CRLF; bytes become text one whole value at
+  a time, so a Chinese character that arrives in two pieces stays whole;
 * the first value of a key wins, and a message that repeats a key which says *whose* message it
   is (``Event``, ``Channel``, ``Uniqueid``, one of the channel variables) is hostile;
 * control characters never come out of a value and never go into an action.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 MESSAGE_LIMIT = 64 * 1024  # bytes; Asterisk's largest real one, ListCommands, has about 20 kB
@@ -22,72 +22,73 @@ _END = b"\r\n\r\n"
 _CONTROL = re.compile("[\x00-\x1f\x7f]")
 _FIELD_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _VARIABLE_NAME = re.compile(r"[A-Z_][A-Z0-9_]*")
-_IDENTITY = (b"\r\nEvent:", b"\r\nResponse:", b"\r\nChannel:", b"\r\nUniqueid:", b"\r\nActionID:")
 _CHANNEL_VARIABLE = re.compile(rb"\r\n(\w*ChanVariable): ([^=\r]*)")
 
 
 class AmiMessage:
-    """One event or response. Text is made of its bytes only when a field is asked for.
+    """One event or response. A field becomes text when it is asked for, the rest stays bytes:
+    of an event's twenty fields a reader uses about four.
 
     ``name`` is the event's name, "" for a response.
     """
 
-    __slots__ = ("_fields", "_lines", "name", "raw")
+    __slots__ = ("name", "raw")
 
     def __init__(self, raw: bytes) -> None:
         """``raw`` is one message without the empty line at its end."""
         self.raw = raw
-        self._lines: list[tuple[str, str]] | None = None
-        self._fields: dict[str, str] = {}
-        name = event_name(raw)
-        self.name = _clean(name.decode("utf-8", "replace")) if name else ""
+        self.name = _text(event_name(raw))
 
     def get(self, key: str, default: str = "") -> str:
         """The first value of ``key`` (spelt as Asterisk spells it), without control characters."""
-        self._read()
-        return self._fields.get(key, default)
+        raw, mark = self.raw, b"%b:" % key.encode()
+        if raw.startswith(mark):
+            begin = len(mark)
+        else:
+            found = raw.find(b"\r\n" + mark)
+            if found < 0:
+                return default
+            begin = found + 2 + len(mark)
+        end = raw.find(b"\r\n", begin)
+        return _text((raw[begin:] if end < 0 else raw[begin:end]).removeprefix(b" "))
 
-    def fields(self) -> Sequence[tuple[str, str]]:
+    def fields(self) -> list[tuple[str, str]]:
         """Every field in the order of arrival, repeated keys included."""
-        return self._read()
+        pairs = (line.partition(b":") for line in self.raw.split(b"\r\n"))
+        return [
+            (_text(key), _text(value.removeprefix(b" "))) for key, colon, value in pairs if colon
+        ]
 
     def variables(self, key: str = "ChanVariable") -> dict[str, str]:
         """Channel variables by name, as ``channelvars`` of manager.conf makes Asterisk add them.
 
-        ``key`` is ``DestChanVariable`` for the other channel of a two-channel event, and
-        ``Variable`` for those that a ``Status`` action asked for.
+        A variable that is not set comes with the value "". ``key`` is ``DestChanVariable`` for
+        the other channel of a two-channel event, and ``Variable`` for those that a ``Status``
+        action asked for.
         """
         found: dict[str, str] = {}
-        for name, value in self._read():
-            if name == key:
-                variable, _, content = value.partition("=")
-                found.setdefault(variable, content)
+        for piece in self.raw.split(b"\r\n%b: " % key.encode())[1:]:
+            variable, _, content = piece.partition(b"\r\n")[0].partition(b"=")
+            found.setdefault(_text(variable), _text(content))
         return found
 
     @property
     def is_hostile(self) -> bool:
-        """Whether a key that says whose message this is stands in it twice."""
+        """Whether an event has a key twice that says whose it is."""
         raw = self.raw
-        if any(raw.count(key) > (not raw.startswith(key[2:])) for key in _IDENTITY):
+        if (
+            b"\r\nEvent:" in raw
+            or raw.count(b"\r\nChannel:") > 1
+            or raw.count(b"\r\nUniqueid:") > 1
+        ):
             return True
         if raw.count(b"ChanVariable: ") < 2:
             return False
         variables = _CHANNEL_VARIABLE.findall(raw)
         return len(set(variables)) < len(variables)
 
-    def _read(self) -> list[tuple[str, str]]:
-        if self._lines is None:
-            lines = []
-            for line in self.raw.decode("utf-8", "replace").split("\r\n"):
-                key, colon, value = line.partition(":")
-                if colon:
-                    lines.append((key, _clean(value.removeprefix(" "))))
-            self._lines = lines
-            self._fields = dict(reversed(lines))
-        return self._lines
-
     def __repr__(self) -> str:
-        """Names and counts alone: a log line must not hold a caller's number."""
+        """Name and size alone: a log line must not hold a caller's number."""
         return f"<AmiMessage {self.name or 'response'} of {len(self.raw)} bytes>"
 
 
@@ -102,8 +103,10 @@ def event_name(raw: bytes) -> bytes:
     return raw[7:] if end < 0 else raw[7:end]
 
 
-def _clean(text: str) -> str:
-    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text) if not text.isprintable() else text
+def _text(raw: bytes) -> str:
+    """Text that is safe to show: no control character, whatever the bytes were."""
+    text = raw.decode("utf-8", "replace")
+    return text if text.isprintable() else _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 @dataclass(slots=True)
