@@ -230,7 +230,7 @@ class Figures:
 
     @property
     def imbalance(self) -> int:
-        """How far offered is from ends + waiting, plus the events that fitted nothing; 0 is right."""
+        """How far offered is from ends + waiting, plus events that fitted nothing; good is 0."""
         waiting = Counter(entry.queue for entry in self._entries.values())
         gap = sum(
             abs(queue.offered - waiting[name] - sum(map(len, queue.ends.values())))

@@ -20,20 +20,28 @@ class ActionRefused(Exception):
 
 def agent_wished(domain: Domain, event: AgentWished) -> None:
     """Grant a wish, or keep it for after the call. Raises ActionRefused."""
-    agent = domain.agents.get(event.agent)
-    if agent is None:
-        raise ActionRefused("unknown_agent", f"there is no agent {event.agent}")
+    check_wish(domain, event.agent, event.wish)
+    agent = domain.agents[event.agent]
     if agent.state in agent_table.BUSY:
         agent.wish = event.wish
         agent.wish_reason, agent.wish_author = event.reason, event.author
         domain.out.agents.add(agent.id)
+    else:
+        domain.change(agent, event.wish, reason=event.reason, author=event.author)
+
+
+def check_wish(domain: Domain, agent_id: str, wish: AgentWish) -> None:
+    """Could this wish be granted now, or be kept for after the call? Raises ActionRefused."""
+    agent = domain.agents.get(agent_id)
+    if agent is None:
+        raise ActionRefused("unknown_agent", f"there is no agent {agent_id}")
+    if agent.state in agent_table.BUSY:
         return
-    if (agent.state, event.wish) not in agent_table.TRANSITIONS:
+    if (agent.state, wish) not in agent_table.TRANSITIONS:
         code = "not_signed_in" if agent.state is AgentState.SIGNED_OUT else "already"
-        raise ActionRefused(code, f"agent {agent.id} is {agent.state}: cannot {event.wish}")
-    if event.wish is AgentWish.READY and not agent.reachable:
+        raise ActionRefused(code, f"agent {agent.id} is {agent.state}: cannot {wish}")
+    if wish is AgentWish.READY and not agent.reachable:
         raise ActionRefused("no_phone", f"no phone is registered for agent {agent.id}")
-    domain.change(agent, event.wish, reason=event.reason, author=event.author)
 
 
 def grant_kept_wish(domain: Domain, agent: Agent) -> bool:

@@ -435,10 +435,7 @@ def to_plain(event: RecordedEvent) -> dict[str, Any]:
     """The event as JSON-ready values, with its ``kind``."""
     plain: dict[str, Any] = {"kind": kind_of(event)}
     for field in dataclasses.fields(event):
-        value = getattr(event, field.name)
-        plain[field.name] = (
-            dict(value) if isinstance(value, (dict, types.MappingProxyType)) else value
-        )
+        plain[field.name] = getattr(event, field.name)
     return plain
 
 

@@ -1,0 +1,195 @@
+"""The shell round the distribution: timers, the journal, and the way out to the telephone.
+
+One task per process calls ``ask``; nothing here waits, so there are no locks. What the pure step
+wants is carried out here or handed on; what it records goes to the journal before anything else
+is done with it.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from acd.agent import Agent
+from acd.contact import Contact
+from acd.distribution import Distribution
+from acd.domain import Decision
+from acd.wishes import ActionRefused, check_wish
+from telephony.clock import Clock
+from telephony.commands import CancelWake, Command, NextStep, WakeAt
+from telephony.events import (
+    AgentState,
+    AgentWish,
+    AgentWished,
+    CallStage,
+    Question,
+    RecordedEvent,
+    TimerFired,
+    WireEvent,
+)
+
+log = logging.getLogger(__name__)
+
+#: A timer in the past fires at once, one in the far future is cut to this many seconds.
+LONGEST_TIMER = 7 * 86400.0
+
+
+class Journal(Protocol):
+    """Where decisions are kept (``store.live.Journal``)."""
+
+    def record(
+        self,
+        contacts: Mapping[str, Mapping[str, Any] | None],
+        agents: Mapping[str, Mapping[str, Any]],
+        events: Sequence[RecordedEvent],
+    ) -> None:
+        """Keep changed contacts (``None``: gone), changed agents and new events, in order."""
+
+
+class DistributionService:
+    """Runs one ``Distribution`` in real time.
+
+    Args:
+        distribution: the rules and their state.
+        clock: the process's clock.
+        journal: keeps what was decided.
+        carry_out: hands a command to the telephone; must not block or raise.
+    """
+
+    def __init__(
+        self,
+        distribution: Distribution,
+        *,
+        clock: Clock,
+        journal: Journal,
+        carry_out: Callable[[Command], None],
+    ) -> None:
+        self.distribution = distribution
+        self._clock = clock
+        self._journal = journal
+        self._carry_out = carry_out
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+
+    def ask(self, event: WireEvent | Question) -> NextStep | None:
+        """Take one event, carry out what follows, and return the answer if it has one.
+
+        Raises:
+            acd.wishes.ActionRefused: an agent's wish cannot be granted.
+        """
+        decision = self.distribution.handle(event, self._clock.now())
+        self._carry(decision)
+        return decision.answer
+
+    def record(self, event: RecordedEvent) -> None:
+        """Append an event that changes no contact and no agent, such as a step in the menu."""
+        self._journal.record({}, {}, [event])
+
+    def restore(
+        self,
+        contacts: Mapping[str, Mapping[str, Any]],
+        agents: Mapping[str, Mapping[str, Any]],
+    ) -> None:
+        """Begin from the live store's plain values; unreadable ones are logged and left out."""
+        kept = _readable(Contact.from_plain, contacts)
+        staff = _readable(Agent.from_plain, agents)
+        self._carry(self.distribution.restore(kept, staff, self._clock.now()))
+
+    def mirror_everybody(self) -> None:
+        """Tell app_queue about every agent."""
+        self._carry(self.distribution.mirror_everybody(self._clock.now()))
+
+    def stop(self) -> None:
+        """Cancel all timers."""
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+
+    def _carry(self, decision: Decision) -> None:
+        domain = self.distribution.domain
+        if decision.contacts or decision.agents or decision.events:
+            self._journal.record(
+                {
+                    name: domain.contacts[name].plain() if name in domain.contacts else None
+                    for name in decision.contacts
+                },
+                {name: domain.agents[name].plain() for name in decision.agents},
+                decision.events,
+            )
+        for command in decision.commands:
+            match command:
+                case WakeAt():
+                    self._wake_at(command)
+                case CancelWake():
+                    if timer := self._timers.pop(command.key, None):
+                        timer.cancel()
+                case _:
+                    self._carry_out(command)
+
+    def _wake_at(self, command: WakeAt) -> None:
+        if earlier := self._timers.pop(command.key, None):
+            earlier.cancel()
+        delay = min(max(0.0, command.at - self._clock.now()), LONGEST_TIMER)
+        loop = asyncio.get_running_loop()
+        self._timers[command.key] = loop.call_later(delay, self._fire, command.key)
+
+    def _fire(self, key: str) -> None:
+        self._timers.pop(key, None)
+        self.ask(TimerFired(key=key))
+
+    # -- what is asked --------------------------------------------------------------------
+
+    def stage(self, contact: str) -> CallStage | None:
+        """Where this contact is, ``None`` when it is not known."""
+        known = self.distribution.domain.contacts.get(contact)
+        return known.stage if known else None
+
+    def agent_state(self, agent: str) -> AgentState | None:
+        """What this agent is doing, ``None`` when there is no such agent."""
+        known = self.distribution.domain.agents.get(agent)
+        return known.state if known else None
+
+    def refusal(self, agent: str, wish: AgentWish) -> ActionRefused | None:
+        """Why this wish would not be granted now; ``None`` when it would be."""
+        try:
+            check_wish(self.distribution.domain, agent, wish)
+        except ActionRefused as refused:
+            return refused
+        return None
+
+    # -- what people press ------------------------------------------------------------------
+
+    async def sign_in(self, agent: str, author: str) -> None:
+        """Sign an agent in; not ready yet. Raises ActionRefused."""
+        self.wish(agent, AgentWish.SIGN_IN, "signed_in", author)
+
+    async def sign_out(self, agent: str, author: str) -> None:
+        """Sign an agent out, after the call if there is one. Raises ActionRefused."""
+        self.wish(agent, AgentWish.SIGN_OUT, "signed_out", author)
+
+    async def ready(self, agent: str, author: str) -> None:
+        """Take contacts; ends the wrap-up. Raises ActionRefused."""
+        self.wish(agent, AgentWish.READY, "", author)
+
+    async def not_ready(self, agent: str, reason: str, author: str) -> None:
+        """Take no contacts, after the call if there is one. Raises ActionRefused."""
+        self.wish(agent, AgentWish.NOT_READY, reason or "break", author)
+
+    async def finish_wrap_up(self, agent: str, author: str) -> None:
+        """The notes are done. Raises ActionRefused."""
+        self.wish(agent, AgentWish.READY, "", author)
+
+    def wish(self, agent: str, wish: AgentWish, reason: str, author: str) -> None:
+        """Ask for an agent's state. Raises ActionRefused."""
+        self.ask(AgentWished(agent=agent, wish=wish, reason=reason, author=author))
+
+
+def _readable(
+    read: Callable[[Mapping[str, Any]], Any], plain: Mapping[str, Mapping[str, Any]]
+) -> list[Any]:
+    found = []
+    for name, values in plain.items():
+        try:
+            found.append(read(values))
+        except (KeyError, TypeError, ValueError) as error:
+            log.error("the live store's entry of %s cannot be read: %r", name, error)
+    return found

@@ -1,0 +1,221 @@
+"""The short AGI dialogues: what the dialplan asks, and how it is answered.
+
+Every route ends by setting ``HUAWU_NEXT``: the proof that it finished, as AGISTATUS says SUCCESS
+even for a killed server. A session that breaks anywhere leaves it empty, and the dialplan has its
+own way on. The contact's id is the channel's Uniqueid, which no caller can choose.
+"""
+
+import functools
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeAlias
+
+import structlog
+
+from acd.company import Company
+from acd.service import DistributionService
+from acd.wishes import ActionRefused
+from ivr.dialogue import Ending, Outcome, run_dialogue
+from ivr.line import AgiLine
+from ivr.prompts import prompt_path
+from ivr.versions import FlowVersions
+from telephony.agi import AgiError, AgiSession
+from telephony.clock import Clock
+from telephony.commands import KeepWaiting, NextStep, SayGoodbye, TakeOffer
+from telephony.events import (
+    AgentState,
+    AgentWish,
+    CallerArrived,
+    CallerLeftOver,
+    CallStage,
+    MenuFinished,
+    MenuStepTaken,
+    NextStepAsked,
+    OfferReturned,
+)
+from telephony.translate import ENTRY_VARIABLES, offer_end
+
+log = logging.getLogger(__name__)
+
+Route: TypeAlias = Callable[[AgiSession], Awaitable[None]]
+
+SIGN_IN_CODE = "*45"
+READY_CODE = "*46"
+AGENT_LANGUAGE = "zh-CN"
+
+
+class Conversations:
+    """All routes of the FastAGI server.
+
+    Args:
+        company: queues and agents.
+        menus: the callers' menus.
+        service: the distribution.
+        clock: the process's clock.
+        may_record: whether a talk of this queue is to be recorded now.
+    """
+
+    def __init__(
+        self,
+        *,
+        company: Company,
+        menus: FlowVersions,
+        service: DistributionService,
+        clock: Clock,
+        may_record: Callable[[str], bool],
+    ) -> None:
+        self._company = company
+        self._menus = menus
+        self._service = service
+        self._clock = clock
+        self._may_record = may_record
+
+    def routes(self) -> Mapping[str, Route]:
+        """Path -> route. A caller who hangs up in the middle ends a route quietly."""
+        return {
+            "menu": _quietly(self._menu),
+            "tick": _quietly(self._tick),
+            "offer-ended": _quietly(self._offer_ended),
+            "after": _quietly(self._after),
+            "feature": _quietly(self._feature),
+        }
+
+    # -- callers --------------------------------------------------------------------------
+
+    async def _menu(self, session: AgiSession) -> None:
+        contact = session.uniqueid
+        caller = await session.get_variable("CALLERID(num)") or ""
+        dialled = await session.get_variable("HUAWU_DIALLED") or ""
+        self._service.ask(
+            CallerArrived(contact=contact, channel=session.channel, caller=caller, dialled=dialled)
+        )
+        if self._service.stage(contact) is not CallStage.MENU:  # queued before a controller died
+            await self._tick(session)
+            return
+
+        def on_step(node: str, key: str) -> None:
+            now = self._clock.now()
+            self._service.record(MenuStepTaken(at=now, contact=contact, node=node, key=key))
+
+        outcome = await run_dialogue(
+            AgiLine(session),
+            self._menus.current,
+            number=caller,
+            now=self._clock.now,
+            on_step=on_step,
+        )
+        if outcome.ending is Ending.QUEUE:
+            await self._enqueue(session, outcome)
+        elif outcome.ending is Ending.HANG_UP:
+            await self._reply(session, SayGoodbye())
+
+    async def _enqueue(self, session: AgiSession, outcome: Outcome) -> None:
+        now = self._clock.now()
+        queue = self._company.queue(outcome.queue)
+        answer = self._service.ask(
+            MenuFinished(contact=session.uniqueid, queue=queue.id, language=outcome.language)
+        )
+        entry = {
+            "HUAWU_QUEUE": queue.id,
+            "HUAWU_ENQUEUED": f"{now:.3f}",
+            "HUAWU_PRIORITY": str(queue.priority),
+            "HUAWU_LANGUAGE": outcome.language,
+            "HUAWU_MUSIC": queue.music,
+            "HUAWU_RECORD": "1" if self._may_record(queue.id) else "",
+        }
+        for name, value in entry.items():
+            await session.set_variable(name, value)
+        await self._reply(session, answer, outcome.announcement)
+
+    async def _tick(self, session: AgiSession) -> None:
+        variables = {}
+        if self._service.stage(session.uniqueid) in (None, CallStage.MENU):
+            for name in ENTRY_VARIABLES:
+                variables[name] = await session.get_variable(name) or ""
+        answer = self._service.ask(
+            NextStepAsked(contact=session.uniqueid, channel=session.channel, variables=variables)
+        )
+        await self._reply(session, answer)
+
+    async def _offer_ended(self, session: AgiSession) -> None:
+        status, cause = (*session.arguments, "", "")[:2]
+        answer = self._service.ask(
+            OfferReturned(contact=session.uniqueid, result=offer_end(status, cause))
+        )
+        await self._reply(session, answer)
+
+    async def _after(self, session: AgiSession) -> None:
+        await self._reply(session, self._service.ask(CallerLeftOver(contact=session.uniqueid)))
+
+    async def _reply(
+        self, session: AgiSession, step: NextStep | None, first: tuple[str, ...] = ()
+    ) -> None:
+        """Tell the dialplan what to do; ``first`` are recordings to play before all else."""
+        match step:
+            case TakeOffer():
+                variables = {
+                    "HUAWU_AGENT": step.agent,
+                    "HUAWU_OFFER": str(step.offer),
+                    "HUAWU_RING": str(step.ring),
+                    "HUAWU_LABEL": step.label,
+                    "HUAWU_NEXT": "offer",
+                }
+            case KeepWaiting() | SayGoodbye():
+                language = step.language or AGENT_LANGUAGE
+                say = (*first, *(prompt_path(name, language) for name in step.say))
+                word = "wait" if isinstance(step, KeepWaiting) else "hangup"
+                variables = {"HUAWU_SAY": "&".join(say), "HUAWU_NEXT": word}
+            case None:
+                return
+        for name, value in variables.items():
+            await session.set_variable(name, value)
+
+    # -- agents ---------------------------------------------------------------------------
+
+    async def _feature(self, session: AgiSession) -> None:
+        code = (*session.arguments, "")[0]
+        agent = await session.get_variable("HUAWU_AGENT_ID") or ""
+        state = self._service.agent_state(agent)
+        if state is None or code not in (SIGN_IN_CODE, READY_CODE):
+            await self._say(session, "agent_not_allowed")
+            return
+        signed_in = state is not AgentState.SIGNED_OUT
+        if code == SIGN_IN_CODE:
+            wish = AgentWish.SIGN_OUT if signed_in else AgentWish.SIGN_IN
+            prompt = "agent_signed_out" if signed_in else "agent_signed_in"
+        else:
+            ready = state in (AgentState.NOT_READY, AgentState.WRAP_UP)
+            wish = AgentWish.READY if ready else AgentWish.NOT_READY
+            prompt = "agent_ready" if ready else "agent_not_ready"
+        if refusal := self._service.refusal(agent, wish):
+            signed_out = refusal.code == "not_signed_in"
+            await self._say(session, "agent_not_signed_in" if signed_out else "agent_not_allowed")
+            return
+        await self._grant(session, agent, wish, prompt)
+
+    async def _grant(self, session: AgiSession, agent: str, wish: AgentWish, prompt: str) -> None:
+        """Say it, hang up, then do it: a ready agent's phone must be free for the next offer."""
+        try:
+            await self._say(session, prompt)
+            await session.hang_up()
+        finally:
+            try:
+                self._service.wish(agent, wish, "feature_code", f"agent:{agent}")
+            except ActionRefused as refusal:  # things changed while the prompt played
+                log.warning("feature code of agent %s: %s", agent, refusal)
+
+    async def _say(self, session: AgiSession, prompt: str) -> None:
+        await session.stream_file(prompt_path(prompt, AGENT_LANGUAGE))
+        await session.set_variable("HUAWU_NEXT", "hangup")
+
+
+def _quietly(route: Route) -> Route:
+    @functools.wraps(route)
+    async def run(session: AgiSession) -> None:
+        with structlog.contextvars.bound_contextvars(contact=session.uniqueid):
+            try:
+                await route(session)
+            except AgiError as error:
+                log.info("%s ended early: %s", session.path, error)
+
+    return run

@@ -1,0 +1,215 @@
+"""The controller's hand on Asterisk: carries out commands, takes pictures, hears events.
+
+Nothing is sent twice. A command that fails is logged and a picture is asked for: what became of
+the call is seen, not guessed. Commands for a channel that is gone end here, as a refusal.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Sequence
+
+from telephony.ami import AmiError, AmiLink, AmiMessage, AmiRefused, variable_field
+from telephony.clock import Clock
+from telephony.commands import (
+    Command,
+    HangUp,
+    MirrorAgent,
+    OfferContact,
+    ReturnToWaiting,
+    TakePicture,
+)
+from telephony.events import PhoneChanged, PictureTaken, WireEvent
+from telephony.translate import ENTRY_VARIABLES, WANTED, picture, wire_event
+
+log = logging.getLogger(__name__)
+
+#: Seconds between two pictures when nothing asks for one.
+PICTURE_EVERY = 30.0
+#: Contexts that a redirect may go to; without them Asterisk would drop the caller.
+CONTEXTS = ("huawu-menu", "huawu-wait", "huawu-offer", "huawu-after")
+
+
+class MissingContextsError(Exception):
+    """Asterisk runs with a dialplan that is not ours."""
+
+
+class Telephone:
+    """The manager link and what is done over it.
+
+    Args:
+        host, port, secret: of the manager user ``huawu``.
+        clock: the process's clock.
+        queues: ids of all queues; app_queue knows them as ``huawu-ID``.
+        hear: called with each typed event, in order.
+        up: called once a login is complete and a picture has been heard: serve now.
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str,
+        port: int,
+        secret: str,
+        clock: Clock,
+        queues: Iterable[str],
+        hear: Callable[[WireEvent], None],
+        up: Callable[[], None],
+    ) -> None:
+        self._clock = clock
+        self._hear = hear
+        self._up = up
+        self._queues = frozenset(queues)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._picture_wanted = asyncio.Event()
+        self._mirror_wanted: dict[str, MirrorAgent] = {}
+        self._mirrored: dict[str, MirrorAgent] = {}
+        self._mirror_news = asyncio.Event()
+        self.is_reconciled = False
+        self.link = AmiLink(
+            host=host,
+            port=port,
+            username="huawu",
+            secret=secret,
+            on_event=self._on_event,
+            on_up=self._on_up,
+            on_down=self._on_down,
+            wanted=WANTED,
+        )
+
+    async def run(self) -> None:
+        """Keep the link up, and picture and mirror fresh, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.link.run())
+            group.create_task(self._keep_picture())
+            group.create_task(self._keep_mirror())
+
+    # -- in -------------------------------------------------------------------------------
+
+    def _on_event(self, message: AmiMessage) -> None:
+        event = wire_event(message, self._clock.now())
+        if isinstance(event, PhoneChanged) and not event.reachable:
+            # A phone that registers anew first loses its old contact: look before believing.
+            self._picture_wanted.set()
+        elif event is not None:
+            self._hear(event)
+
+    async def _on_up(self) -> None:
+        missing = [name for name in CONTEXTS if not await self._has_context(name)]
+        if missing:
+            raise MissingContextsError(
+                f"Asterisk's dialplan lacks {', '.join(missing)}: start it with our configuration"
+            )
+        self._mirrored.clear()
+        self._hear(await self._take_picture())
+        self.is_reconciled = True
+        self._up()
+
+    def _on_down(self) -> None:
+        self.is_reconciled = False
+
+    async def _has_context(self, context: str) -> bool:
+        try:
+            return bool(await self.link.list("ShowDialPlan", [("Context", context)]))
+        except AmiRefused:
+            return False
+
+    async def _take_picture(self) -> PictureTaken:
+        asked_at = self._clock.now()
+        channels = await self.link.list("Status", [("Variables", ",".join(ENTRY_VARIABLES))])
+        try:
+            contacts: Sequence[AmiMessage] = await self.link.list("PJSIPShowContacts")
+        except AmiRefused as refusal:  # Asterisk refuses to list nothing
+            if "No Contacts found" not in str(refusal):
+                raise
+            contacts = []
+        return picture(asked_at, channels, contacts)
+
+    async def _keep_picture(self) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(PICTURE_EVERY):
+                    await self._picture_wanted.wait()
+                await asyncio.sleep(0.2)  # a phone's new contact follows its old one at once
+            except TimeoutError:
+                pass
+            self._picture_wanted.clear()
+            if self.is_reconciled:
+                try:
+                    self._hear(await self._take_picture())
+                except AmiError as error:
+                    log.warning("no picture of Asterisk: %s", error)
+
+    # -- out ------------------------------------------------------------------------------
+
+    def carry_out(self, command: Command) -> None:
+        """Begin to carry out a command; returns at once."""
+        match command:
+            case TakePicture():
+                self._picture_wanted.set()
+            case MirrorAgent():
+                self._mirror_wanted[command.agent] = command
+                self._mirror_news.set()
+            case OfferContact() | ReturnToWaiting() | HangUp():
+                task = asyncio.get_running_loop().create_task(self._move(command))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+
+    async def _move(self, command: OfferContact | ReturnToWaiting | HangUp) -> None:
+        try:
+            match command:
+                case OfferContact():
+                    variable = variable_field("HUAWU_LABEL", command.label)
+                    await self._set_variable(command.channel, variable)
+                    target = f"{command.agent}*{command.offer}*{command.ring}"
+                    await self._redirect(command.channel, "huawu-offer", target)
+                case ReturnToWaiting():
+                    await self._redirect(command.channel, "huawu-wait", "w")
+                case HangUp():
+                    await self.link.action("Hangup", [("Channel", command.channel)])
+        except AmiError as error:
+            log.warning("%s not carried out: %s", command, error)
+            self._picture_wanted.set()
+
+    async def _set_variable(self, channel: str, variable: tuple[str, str]) -> None:
+        name, value = variable[1].split("=", 1)
+        await self.link.action(
+            "Setvar", [("Channel", channel), ("Variable", name), ("Value", value)]
+        )
+
+    async def _redirect(self, channel: str, context: str, extension: str) -> None:
+        where = [("Context", context), ("Exten", extension), ("Priority", "1")]
+        await self.link.action("Redirect", [("Channel", channel), *where])
+
+    # -- the mirror in app_queue ------------------------------------------------------------
+
+    async def _keep_mirror(self) -> None:
+        while True:
+            await self._mirror_news.wait()
+            self._mirror_news.clear()
+            while self._mirror_wanted and self.link.is_up:
+                _, wanted = self._mirror_wanted.popitem()
+                try:
+                    await self._mirror(wanted)
+                except AmiError as error:  # told again in full when the link is back
+                    log.warning("app_queue does not know of agent %s: %s", wanted.agent, error)
+
+    async def _mirror(self, wanted: MirrorAgent) -> None:
+        known = self._mirrored.get(wanted.agent)
+        interface = ("Interface", f"PJSIP/agent{wanted.agent}")
+        leave = (known.queues if known else self._queues) - wanted.queues
+        join = wanted.queues - (known.queues if known else frozenset())
+        for queue in sorted(leave):
+            await self._tolerant("QueueRemove", [("Queue", f"huawu-{queue}"), interface])
+        for queue in sorted(join):
+            await self._tolerant("QueueAdd", [("Queue", f"huawu-{queue}"), interface])
+        if wanted.queues and (known is None or join or known.paused != wanted.paused):
+            paused = ("Paused", "1" if wanted.paused else "0")
+            await self._tolerant("QueuePause", [interface, paused, ("Reason", wanted.reason)])
+        self._mirrored[wanted.agent] = wanted
+
+    async def _tolerant(self, action: str, fields: Sequence[tuple[str, str]]) -> None:
+        """An agent who is already there, or not there, is what was wanted."""
+        try:
+            await self.link.action(action, fields)
+        except AmiRefused as refusal:
+            log.debug("%s: %s", action, refusal)

@@ -1,0 +1,166 @@
+"""From Asterisk's strings to typed events: strings die here.
+
+The dialplan in ``asterisk-conf/extensions.conf`` sends three user events (``HuawuLanded``,
+``HuawuAnswered``, ``HuawuTalkEnded``) and keeps the queue entry in channel variables, so that a
+contact can be adopted from its channel alone. A caller's channel is the one whose Uniqueid is the
+contact's id; an agent's is recognised by its endpoint's name, which callers cannot choose.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+
+from telephony.ami import AmiMessage
+from telephony.events import (
+    AgentAnswered,
+    CallerLanded,
+    LegFound,
+    LegHungUp,
+    OfferEnd,
+    PairParted,
+    Party,
+    PhoneChanged,
+    PictureTaken,
+    WireEvent,
+)
+
+#: Event names that the controller reads; everything else is dropped unread.
+WANTED = frozenset({"UserEvent", "Hangup", "ContactStatus"})
+#: The inherited channel variable that names the contact; listed in manager.conf's channelvars.
+CONTACT_VARIABLE = "HUAWU_CONTACT"
+#: The queue entry on the caller's channel.
+ENTRY_VARIABLES = ("HUAWU_QUEUE", "HUAWU_ENQUEUED", "HUAWU_PRIORITY", "HUAWU_LANGUAGE")
+
+_AGENT_CHANNEL = re.compile(r"PJSIP/agent([0-9]{2,8})-[0-9a-f]+")
+_AGENT_ENDPOINT = re.compile(r"agent([0-9]{2,8})")
+
+#: DIALSTATUS of an offer that did not become a talk, and the Q.850 cause that tells more.
+_OFFER_ENDS = {
+    "NOANSWER": OfferEnd.TIMED_OUT,
+    "BUSY": OfferEnd.DECLINED,
+    "DONTCALL": OfferEnd.DECLINED,
+    "CHANUNAVAIL": OfferEnd.UNREACHABLE,
+    "CONGESTION": OfferEnd.UNREACHABLE,
+    "GATE": OfferEnd.NOT_LANDED,
+    "CANCEL": OfferEnd.CALLER_GONE,
+}
+_CALL_REJECTED = "21"
+
+
+def agent_of_channel(channel: str) -> str:
+    """The agent whose phone this channel is, or ""."""
+    found = _AGENT_CHANNEL.fullmatch(channel)
+    return found[1] if found else ""
+
+
+def agent_of_endpoint(endpoint: str) -> str:
+    """The agent of a PJSIP endpoint, or ""."""
+    found = _AGENT_ENDPOINT.fullmatch(endpoint)
+    return found[1] if found else ""
+
+
+def offer_end(dial_status: str, cause: str) -> OfferEnd:
+    """How an offer ended, from DIALSTATUS and HANGUPCAUSE as the dialplan passes them on."""
+    if cause == _CALL_REJECTED:
+        return OfferEnd.DECLINED
+    return _OFFER_ENDS.get(dial_status, OfferEnd.NOT_LANDED)
+
+
+def wire_event(message: AmiMessage, now: float) -> WireEvent | None:
+    """The typed event of an AMI event, or ``None`` when it is none of our concern.
+
+    ``now`` is the time of reading, in Unix seconds.
+    """
+    match message.name:
+        case "UserEvent":
+            return _user_event(message, now)
+        case "Hangup":
+            return _hangup(message, now)
+        case "ContactStatus":
+            return _contact_status(message, now)
+    return None
+
+
+def _user_event(message: AmiMessage, now: float) -> WireEvent | None:
+    contact, agent = message.get("Contact"), message.get("Agent")
+    offer = _number(message.get("Offer"))
+    if not contact or not agent:
+        return None
+    match message.get("UserEvent"):
+        case "HuawuLanded":
+            return CallerLanded(at=now, contact=contact, agent=agent, offer=offer)
+        case "HuawuAnswered":
+            channel = message.get("Channel")
+            return AgentAnswered(at=now, contact=contact, agent=agent, offer=offer, channel=channel)
+        case "HuawuTalkEnded":
+            by = Party.CALLER if message.get("By") == "caller" else Party.AGENT
+            return PairParted(at=now, contact=contact, agent=agent, offer=offer, by=by)
+    return None
+
+
+def _hangup(message: AmiMessage, now: float) -> LegHungUp | None:
+    contact = message.variables().get(CONTACT_VARIABLE, "")
+    channel = message.get("Channel")
+    agent = agent_of_channel(channel)
+    if not contact or (not agent and message.get("Uniqueid") != contact):
+        return None
+    cause = _number(message.get("Cause"))
+    if message.get("Uniqueid") == contact:
+        agent = ""  # an agent who dialled the service number is a caller
+    return LegHungUp(at=now, contact=contact, channel=channel, agent=agent, cause=cause)
+
+
+def _contact_status(message: AmiMessage, now: float) -> PhoneChanged | None:
+    agent = agent_of_endpoint(message.get("EndpointName"))
+    if not agent:
+        return None
+    gone = message.get("ContactStatus") in {"Removed", "Unreachable"}
+    return PhoneChanged(at=now, agent=agent, reachable=not gone)
+
+
+def picture(
+    asked_at: float, channels: Iterable[AmiMessage], contacts: Iterable[AmiMessage]
+) -> PictureTaken:
+    """What Asterisk carries, from the items of ``Status`` and ``PJSIPShowContacts``.
+
+    Args:
+        asked_at: Unix seconds when the first of the two was asked for.
+        channels: ``Status`` items, asked for with ``ENTRY_VARIABLES``.
+        contacts: ``ContactList`` items.
+    """
+    legs = tuple(leg for leg in map(_leg, channels) if leg)
+    phones = frozenset(
+        agent
+        for item in contacts
+        if item.get("Status") != "Unreachable"
+        and (agent := agent_of_endpoint(item.get("Endpoint") or item.get("Aor")))
+    )
+    return PictureTaken(at=asked_at, legs=legs, phones=phones)
+
+
+def _leg(item: AmiMessage) -> LegFound | None:
+    contact = item.variables().get(CONTACT_VARIABLE, "")
+    if not contact:
+        return None
+    channel = item.get("Channel")
+    own = item.get("Uniqueid") == contact
+    agent = "" if own else agent_of_channel(channel)
+    if not own and not agent:
+        return None
+    return LegFound(
+        contact=contact,
+        channel=channel,
+        agent=agent,
+        context=item.get("Context"),
+        application=item.get("Application"),
+        bridge=item.get("BridgeID"),
+        variables=entry_variables(item.variables("Variable")),
+    )
+
+
+def entry_variables(variables: Mapping[str, str]) -> dict[str, str]:
+    """The queue entry among a channel's variables."""
+    return {name: variables[name] for name in ENTRY_VARIABLES if variables.get(name)}
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() else 0
