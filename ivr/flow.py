@@ -155,8 +155,10 @@ def load_flow(file: Path, around: Surroundings, *, recorded: bool = True) -> Flo
     """
     source = read_source(file)
     data = _typed(source)
-    problems = [*_references(data, source, around), *_texts(data, source, around.shelf)]
-    if not problems:  # a graph with loose ends would be complained about twice
+    problems = [*_references(data, source, around)]
+    whole = not problems  # what follows from a loose end is not complained about a second time
+    problems.extend(_texts(data, source, around.shelf, whole))
+    if whole:
         problems.extend(_graph(data, source))
     shelf = around.shelf.with_prompts(_prompts(data, source, around.shelf))
     if recorded:
@@ -303,7 +305,7 @@ def _references(data: FlowData, source: Source, around: Surroundings) -> Iterato
 # ---- texts ----
 
 
-def _texts(data: FlowData, source: Source, shelf: PromptShelf) -> Iterator[Problem]:
+def _texts(data: FlowData, source: Source, shelf: PromptShelf, whole: bool) -> Iterator[Problem]:
     """Texts that lack a language, or are in one that nobody can speak."""
     for index, language in enumerate(data.languages):
         if language not in shelf.voices:
@@ -322,7 +324,7 @@ def _texts(data: FlowData, source: Source, shelf: PromptShelf) -> Iterator[Probl
                     f"'{language}' is no language of this flow",
                     f"languages are {', '.join(data.languages)}",
                 )
-        if text is None or _before_language(data, name):
+        if text is None or (isinstance(node, Say) and not (whole and _needs_all(data, name))):
             continue
         for language in data.languages:
             if language not in text:
@@ -333,18 +335,13 @@ def _texts(data: FlowData, source: Source, shelf: PromptShelf) -> Iterator[Probl
                 )
 
 
-def _before_language(data: FlowData, name: str) -> bool:
-    """Whether a node is a say that a caller meets only before choosing a language.
+def _needs_all(data: FlowData, name: str) -> bool:
+    """Whether a say must be in every language of the flow.
 
-    Such a node may greet in one language alone.
+    One that a caller meets only before choosing a language may greet in one language alone.
     """
-    if not isinstance(data.nodes[name], Say):
-        return False
-    after: set[str] = set()
-    for node in data.nodes.values():
-        if isinstance(node, Language):
-            after |= _reach(data, node.next)
-    return bool(after) and name not in after
+    choices = [node.next for node in data.nodes.values() if isinstance(node, Language)]
+    return not choices or any(name in _reach(data, after) for after in choices)
 
 
 def _prompts(data: FlowData, source: Source, shelf: PromptShelf) -> Iterator[Prompt]:

@@ -1,0 +1,26 @@
+"""`huawu ivr check`: what it prints and its exit code."""
+
+import shutil
+from pathlib import Path
+
+from ivr.check import main
+
+COMPANY = Path(__file__).resolve().parents[2] / "company"
+
+
+def test_the_committed_menu_is_good(capsys):
+    assert main(["--company", str(COMPANY)]) == 0
+    assert "the menu is good" in capsys.readouterr().out
+
+
+def test_a_problem_is_printed_with_place_and_mend(tmp_path, capsys):
+    company = tmp_path / "company"
+    shutil.copytree(COMPANY, company, ignore=shutil.ignore_patterns("*.wav"))
+    file = company / "menus" / "main.yaml"
+    file.write_text(file.read_text("utf-8").replace("next: who", "next: whom"), "utf-8")
+    assert main(["--company", str(company)]) == 1
+    said = capsys.readouterr().err
+    assert f"{file}:" in said
+    assert "there is no node 'whom'" in said
+    assert "mend: nodes are" in said
+    assert "1 problem(s)" in said

@@ -1,0 +1,109 @@
+"""Names of recordings follow their texts; the committed recordings belong to the texts."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from ivr.prompts import (
+    Prompt,
+    PromptShelf,
+    UnknownPrompt,
+    Voice,
+    fingerprint,
+    load_catalogue,
+    position_prompt,
+    prompt_path,
+)
+from ivr.say import LEAD_OUT, PEAK_LEVEL, SPEECH_LEVEL, TELEPHONE_RATE, load_phrases
+from ivr.versions import load_version
+from store.source import BadFile
+from tests.ivr.small_company import VOICES
+
+COMPANY = Path(__file__).resolve().parents[2] / "company"
+
+
+@pytest.fixture(scope="module")
+def shelf():
+    return load_version(COMPANY).flow.shelf
+
+
+def test_a_changed_text_voice_or_speed_changes_the_name():
+    prompt = Prompt(name="hi", language="en", text="Hi", voice=Voice("a", 1.0),
+                    source=Path("x"), line=1)  # fmt: skip
+    others = [
+        replace(prompt, text="Hi."),
+        replace(prompt, voice=Voice("b", 1.0)),
+        replace(prompt, voice=Voice("a", 1.1)),
+    ]
+    names = {item.file_name for item in [prompt, *others]}
+    assert len(names) == 4
+    assert all(name.startswith("en/hi-") and name.endswith(".wav") for name in names)
+    assert fingerprint("Hi", Voice("a", 1.0)) == fingerprint("Hi", Voice("a", 1))
+
+
+def test_an_absent_language_falls_back_to_the_default(tmp_path):
+    prompt = Prompt(name="hi", language="zh-CN", text="你好", voice=VOICES["zh-CN"],
+                    source=tmp_path, line=1)  # fmt: skip
+    shelf = PromptShelf([prompt], VOICES, tmp_path)
+    assert shelf.find("hi", "en") is prompt
+    with pytest.raises(UnknownPrompt):
+        shelf.find("ho", "en")
+
+
+def test_paths_have_no_ending_and_exist():
+    path = prompt_path("goodbye", "en")
+    assert Path(path).is_absolute()
+    assert Path(path + ".wav").is_file()
+
+
+@pytest.mark.parametrize(
+    "position, name",
+    [(1, "position_1"), (10, "position_10"), (11, "position_more"), (0, "position_more")],
+)
+def test_positions(position, name):
+    assert position_prompt(position) == name
+    assert prompt_path(name)
+
+
+def test_every_text_has_its_recording_and_nothing_else_lies_there(shelf):
+    assert [prompt.text for prompt in shelf.unrecorded()] == []
+    assert shelf.stale_files() == []
+
+
+def test_recordings_are_telephone_sound_at_one_level(shelf):
+    files = [shelf.folder / prompt.file_name for prompt in shelf]
+    files += [phrase.file for phrase in load_phrases(COMPANY / "speech")]
+    for file in files:
+        with soundfile.SoundFile(file) as sound:
+            assert (sound.samplerate, sound.channels, sound.subtype) == (
+                TELEPHONE_RATE, 1, "PCM_16",
+            )  # fmt: skip
+            samples = sound.read(dtype="float32")
+        assert 20 * np.log10(np.abs(samples).max()) <= PEAK_LEVEL + 0.1, file
+        frames = samples[: len(samples) // 160 * 160].reshape(-1, 160)
+        power = (frames.astype(float) ** 2).mean(axis=1)
+        spoken = power[power > power.max() / 1000].mean()
+        assert abs(10 * np.log10(spoken) - SPEECH_LEVEL) < 1.5, file
+        assert np.abs(samples[-int(LEAD_OUT * TELEPHONE_RATE) + 10 :]).max() == 0, file
+
+
+def test_a_prompt_without_translation_is_named(tmp_path):
+    file = tmp_path / "catalogue.yaml"
+    file.write_text(
+        "voices:\n  zh-CN: {voice: a}\n  en: {voice: b}\nprompts:\n  hi:\n    zh-CN: 你好\n"
+    )
+    with pytest.raises(BadFile, match=r":5: the prompt hi has no text in en"):
+        load_catalogue(file)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "voices: {}", "voices: {en: {speed: 1}}", "voices: {en: {voice: a}}\nprompts: {}"]
+)
+def test_a_bad_catalogue_is_refused(tmp_path, text):
+    file = tmp_path / "catalogue.yaml"
+    file.write_text(text)
+    with pytest.raises(BadFile):
+        load_catalogue(file)
