@@ -18,6 +18,7 @@ from pathlib import Path
 from controller.credentials import CUSTOMER, TRUNK, Credentials, sip_endpoint, write_private
 from controller.problems import ProblemError
 from controller.settings import ROOT, Settings
+from ivr.prompts import load_catalogue, prompt_path
 
 SYSTEM_NAME = "huawu"
 OLDEST_MAJOR = 20
@@ -84,7 +85,26 @@ def find_asterisk(settings: Settings) -> AsteriskProgram:
                 data_dir=Path("/usr/share/asterisk"),
                 version=version,
             )
-    return unpacked_asterisk(settings.state / "asterisk-root")
+    return unpacked_asterisk(unpacked_root(settings))
+
+
+def unpacked_root(settings: Settings) -> Path:
+    """The folder that packages are unpacked into."""
+    return settings.asterisk_root or settings.state / "asterisk-root"
+
+
+def root_command(root: Path, program: Path) -> list[str] | None:
+    """The words that run a program unpacked under `root` through its own loader and libraries.
+
+    None when it is not there. `program` is relative to `root`.
+    """
+    binary = root / program
+    loaders = [*root.glob("usr/lib64/ld-linux*.so.*"), *root.glob("usr/lib/*/ld-linux*.so.*")]
+    if not (binary.exists() and loaders):
+        return None
+    libraries = [str(folder.parent) for folder in root.glob("usr/lib/*/libc.so.6")]
+    libraries += [str(root / "lib" / Path(folder).name) for folder in libraries]
+    return [str(loaders[0]), "--library-path", ":".join(libraries), str(binary)]
 
 
 def unpacked_asterisk(root: Path) -> AsteriskProgram:
@@ -92,14 +112,10 @@ def unpacked_asterisk(root: Path) -> AsteriskProgram:
 
     Raises AsteriskNodeError when they are not there, or do not run on this machine.
     """
-    binary = root / "usr/sbin/asterisk"
-    loaders = [*root.glob("usr/lib64/ld-linux*.so.*"), *root.glob("usr/lib/*/ld-linux*.so.*")]
+    argv = root_command(root, Path("usr/sbin/asterisk"))
     modules = list(root.glob("usr/lib/*/asterisk/modules"))
-    if not (binary.exists() and loaders and modules):
+    if argv is None or not modules:
         raise AsteriskNodeError(f"There is no Asterisk under {root}. `./huawu up` fetches one.")
-    libraries = modules[0].parent.parent
-    path = f"{libraries}:{root / 'lib' / libraries.name}"
-    argv = (str(loaders[0]), "--library-path", path, str(binary))
     version = _version_of(argv)
     if not version:
         raise AsteriskNodeError(f"The Asterisk under {root} does not run: {' '.join(argv)} -V")
@@ -108,7 +124,7 @@ def unpacked_asterisk(root: Path) -> AsteriskProgram:
             f"The Asterisk under {root} is {version}; at least {OLDEST_MAJOR} is needed."
         )
     return AsteriskProgram(
-        argv=argv,
+        argv=tuple(argv),
         modules_dir=modules[0],
         data_dir=root / "usr/share/asterisk",
         version=version,
@@ -158,6 +174,13 @@ def placeholders(
         "AGI_BIN_DIR": str(TEMPLATES / "agi-bin"),
         "PROMPTS_DIR": str(ROOT / "ivr" / "prompts"),
         "LIVE_RECORDINGS_DIR": str(settings.recordings_dir / "live"),
+        # What the dialplan itself says when no controller answers, in both languages.
+        **{
+            f"PROMPT_{prompt.name.upper()}_{prompt.language[:2].upper()}": prompt_path(
+                prompt.name, prompt.language
+            )
+            for prompt in load_catalogue()
+        },
     }
 
 

@@ -21,6 +21,19 @@ _KEYRINGS = {
     "ubuntu": Path("/usr/share/keyrings/ubuntu-archive-keyring.gpg"),
 }
 
+# policy-rc.d with exit code 101 is Debian's way to say: start no service now.
+_INSTALL = r"""
+policy=/usr/sbin/policy-rc.d
+if ! [ -e $policy ]; then
+    trap 'rm -f $policy' EXIT
+    printf '#!/bin/sh\nexit 101\n' > $policy
+    chmod 755 $policy
+fi
+export DEBIAN_FRONTEND=noninteractive
+apt-get -q update || true # one dead source must not stop the rest
+apt-get -q -y install --no-install-recommends "$@"
+"""
+
 
 class AptError(ProblemError):
     """Packages could not be fetched or installed; the text names them and what to try."""
@@ -50,20 +63,14 @@ def install_packages(packages: Sequence[str], *, log: Path) -> None:
     Services that a package brings are not started: the system runs its own copies.
     """
     command = f"apt-get install -y --no-install-recommends {' '.join(packages)}"
-    prefix: list[str] = []
+    sudo: list[str] = []
     if os.geteuid() != 0:
         if shutil.which("sudo") is None:
             raise AptError(f"These system packages are missing. As root: {command}")
         # Without a terminal nobody can type a password.
-        prefix = ["sudo"] if sys.stdin is not None and sys.stdin.isatty() else ["sudo", "-n"]
-    # invoke-rc.d starts no service in run level 1; deb-systemd-invoke asks it as well.
-    prefix += ["env", "DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1"]
-    steps = (
-        [*prefix, "apt-get", "-q", "update"],
-        [*prefix, "apt-get", "-q", "-y", "install", "--no-install-recommends", *packages],
-    )
-    for argv in steps:
-        _run(argv, log=log, hint=f"As root: {command}")
+        sudo = ["sudo"] if sys.stdin is not None and sys.stdin.isatty() else ["sudo", "-n"]
+    argv = [*sudo, "sh", "-euc", _INSTALL, "install", *packages]
+    _run(argv, log=log, hint=f"As root: {command}")
 
 
 def unpack_packages(packages: Sequence[str], root: Path, *, log: Path) -> None:

@@ -1,6 +1,8 @@
 """Are the ports free, and if not: who has them, and which setting moves us out of the way."""
 
+import ipaddress
 import socket
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,7 +74,7 @@ def taken_ports(settings: Settings) -> list[str]:
 
 def owner_of(port: Port) -> str:
     """`redis-server (process 123)`, or `another process` when /proc does not show it to us."""
-    inodes = _inodes_on(port)
+    inodes = {listener.inode for listener in _listeners(port)}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             for descriptor in (folder / "fd").iterdir():
@@ -85,16 +87,35 @@ def owner_of(port: Port) -> str:
     return "another process"
 
 
-def _inodes_on(port: Port) -> set[str]:
-    """Inodes of the sockets that listen on that number, on any address."""
-    found = set()
+def listeners(port: Port) -> set[str]:
+    """The addresses that somebody listens on with that number."""
+    return {listener.address for listener in _listeners(port)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Listener:
+    address: str
+    inode: str
+
+
+def _listeners(port: Port) -> list[_Listener]:
+    """Sockets that listen with that number, on any address."""
+    found = []
     for table in ("udp", "udp6") if port.udp else ("tcp", "tcp6"):
         file = Path("/proc/net") / table
         if not file.exists():
             continue
         for line in file.read_text(encoding="utf-8").splitlines()[1:]:
             columns = line.split()
-            number = int(columns[1].rsplit(":", maxsplit=1)[1], 16)
-            if number == port.number and (port.udp or columns[3] == _LISTEN):
-                found.add(columns[9])
+            address, number = columns[1].rsplit(":", maxsplit=1)
+            if int(number, 16) == port.number and (port.udp or columns[3] == _LISTEN):
+                found.append(_Listener(_address(address), columns[9]))
     return found
+
+
+def _address(text: str) -> str:
+    """`0100007F` is 127.0.0.1: the kernel writes 32-bit words in the machine's own byte order."""
+    raw = bytes.fromhex(text)
+    if sys.byteorder == "little":
+        raw = b"".join(raw[at : at + 4][::-1] for at in range(0, len(raw), 4))
+    return str(ipaddress.ip_address(raw))

@@ -1,0 +1,209 @@
+"""The `huawu` command line. Each command imports what it needs only when it runs.
+
+Exit codes: 0 done, 1 a problem that was printed, 2 wrong usage, 130 interrupted.
+"""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Annotated, NoReturn
+
+import typer
+
+from controller.problems import ProblemError
+from controller.settings import ROOT, load_settings
+
+app = typer.Typer(
+    name="huawu",
+    help="Huawu, a telephone customer-service centre on Asterisk.",
+    epilog="Begin with: ./huawu up",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+ivr = typer.Typer(
+    help="The voice menu: check its files, make its recordings.", no_args_is_help=True
+)
+app.add_typer(ivr, name="ivr")
+
+# Commands with a parser of their own get every word, `--help` too.
+_PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
+
+
+def main() -> NoReturn:
+    """Run the command of this process' arguments and leave with its exit code."""
+    from store.database import DatabaseAddressError
+    from store.source import BadFile
+
+    try:
+        app()
+    except (ProblemError, BadFile, DatabaseAddressError) as error:
+        print(f"\nhuawu: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    sys.exit(0)
+
+
+def _leave(code: int) -> NoReturn:
+    raise typer.Exit(code)
+
+
+@app.command(epilog="Example: HUAWU_WEB_PORT=8081 ./huawu up")
+def up() -> None:
+    """Set up what is missing, start everything, print addresses and accounts."""
+    from controller.lifecycle import up as start_all
+    from controller.setup.progress import Progress
+
+    start_all(load_settings(), Progress())
+
+
+@app.command(epilog="Example: ./huawu down")
+def down() -> None:
+    """End everything that `up` started; calls end too."""
+    from controller.lifecycle import stop
+
+    if not stop(load_settings()):
+        raise ProblemError("Something is still there; `./huawu status` shows what.")
+    print("All ended.")
+
+
+@app.command(epilog="Example: ./huawu status --json | python3 -m json.tool")
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """What runs, since when. Exit code 0 only when all of it runs and serves."""
+    from controller.lifecycle import status as states_of
+    from controller.lifecycle import status_json, why_not_ready
+
+    settings = load_settings()
+    states = states_of(settings)
+    reason = why_not_ready(settings)
+    if as_json:
+        print(status_json(settings, states, reason))
+    else:
+        for state in states:
+            since = f"process {state.pid}, {state.seconds:.0f} s" if state.runs else "-"
+            print(f"  {state.name:<12} {'runs' if state.runs else 'DOWN':<6} {since}")
+        print(f"  {'serves' if not reason else 'does not serve: ' + reason}  {settings.web_url}")
+    _leave(0 if not reason and all(state.runs for state in states) else 1)
+
+
+@app.command(epilog="Example: ./huawu doctor")
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """What is wrong, and how to mend it. Exit code 1 when there is a problem."""
+    from controller.doctor import examine, report
+
+    findings = asyncio.run(examine(load_settings()))
+    print(report(findings, as_json=as_json))
+    _leave(1 if any(finding.is_problem for finding in findings) else 0)
+
+
+@app.command(context_settings=_PASS_ON)
+def demo(context: typer.Context) -> None:
+    """Simulated customers call, simulated agents answer: life without a phone."""
+    from controller.demo import main as run
+
+    _leave(run(context.args))
+
+
+@app.command(epilog="Example: ./huawu check")
+def check() -> None:
+    """Formatting, lint, types, import contracts and the fast tests; under a minute."""
+    from controller.quality import check as run
+
+    _leave(run())
+
+
+@app.command("test", epilog="Example: ./huawu test -k wallboard")
+def run_tests(
+    words: Annotated[list[str] | None, typer.Argument(help="Handed on to pytest.")] = None,
+    keyword: Annotated[str, typer.Option("-k", help="Only tests that match.")] = "",
+) -> None:
+    """Everything of `check`, then real calls on a real Asterisk. Installs what that needs."""
+    from controller.quality import test as run
+
+    _leave(run(load_settings(), [*(["-k", keyword] if keyword else []), *(words or [])]))
+
+
+@app.command(epilog="Example: ./huawu bench ami_reader --help", context_settings=_PASS_ON)
+def bench(context: typer.Context) -> None:
+    """Measure one part; without a name: list what can be measured."""
+    programs = {file.stem: file for file in sorted((ROOT / "bench").glob("[a-z]*.py"))}
+    name, *words = context.args or [""]
+    if name in programs:
+        _leave(subprocess.run([sys.executable, programs[name], *words], check=False).returncode)
+    for stem, file in programs.items():
+        first = file.read_text(encoding="utf-8").split("\n", 1)[0].strip('"')
+        print(f"  {stem:<20} {first}")
+    _leave(0 if name in ("", "-h", "--help") else 2)
+
+
+@app.command(context_settings=_PASS_ON)
+def models(context: typer.Context) -> None:
+    """Speech models: which are there, which are used."""
+    from recordings.models import main as run
+
+    _leave(run(context.args))
+
+
+@ivr.command("check", context_settings=_PASS_ON)
+def ivr_check(context: typer.Context) -> None:
+    """Everything wrong with the menu files, with file, line and mend."""
+    from ivr.check import main as run
+
+    _leave(run(context.args))
+
+
+@ivr.command("say", context_settings=_PASS_ON)
+def ivr_say(context: typer.Context) -> None:
+    """Make the recordings of every text that has none yet."""
+    from ivr.say import main as run
+
+    _leave(run(context.args))
+
+
+@app.command(hidden=True)
+def serve() -> None:
+    """The controller itself, in the foreground."""
+    from controller.service import main as run
+
+    _run_process(run)
+
+
+@app.command(hidden=True)
+def transcribe() -> None:
+    """The transcriber itself, in the foreground."""
+    from controller.children import run_transcriber
+
+    _run_process(lambda: run_transcriber(load_settings()))
+
+
+@app.command(hidden=True)
+def supervise() -> None:
+    """The supervisor itself, in the foreground (`up` starts it in the background)."""
+    from controller.children import children_of
+    from controller.supervisor import Supervisor
+
+    settings = load_settings()
+    restart = not os.environ.get("HUAWU_SUPERVISE_NO_RESTART")
+    asyncio.run(Supervisor(settings, children_of(settings), restart=restart).run())
+
+
+@app.command(hidden=True)
+def lock() -> None:
+    """Resolve the dependencies in pyproject.toml into requirements/*.txt anew."""
+    from controller.locks import write_locks
+
+    for file in write_locks():
+        print(file)
+
+
+def _run_process(run: Callable[[], object]) -> None:
+    code = run()
+    _leave(code if isinstance(code, int) else 0)

@@ -1,0 +1,213 @@
+"""`up`, `down` and `status`: start everything and wait until it serves, end it, tell what runs."""
+
+import json
+import os
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+from controller.children import child_names, own_command
+from controller.credentials import CUSTOMER, Credentials, load_credentials, sip_endpoint
+from controller.problems import ProblemError
+from controller.processes import MARKER, Mark, end_group, group_of
+from controller.settings import Settings
+from controller.setup.progress import Progress
+from controller.setup.steps import check_ports, prepare
+from controller.supervisor import bound_log, children_path, is_running, mark_path
+
+SERVICE_NUMBER = "8000"
+"""What a caller dials."""
+READY_WITHIN_S = 60.0
+STOP_WITHIN_S = 30.0
+_LOG_TAIL_LINES = 15
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessState:
+    """One of our processes, as `status` shows it."""
+
+    name: str
+    pid: int | None
+    seconds: float | None
+    """How long it has been running."""
+
+    @property
+    def runs(self) -> bool:
+        """Whether it is there now."""
+        return self.pid is not None
+
+
+def up(settings: Settings, progress: Progress) -> None:
+    """Set up what is missing, start everything, wait until it serves, say how to use it.
+
+    Raises ProblemError when a step fails or the system is not ready in time; then nothing of it
+    is left running.
+    """
+    if is_running(settings):
+        progress.say(f"It runs already: {settings.web_url}  (`./huawu status` tells more)")
+        return
+    progress.say("Setting up")
+    new = prepare(settings, progress)
+    with progress.step("leftovers of an earlier run"):
+        end_leftovers(settings)
+    with progress.step("ports"):
+        check_ports(settings)
+    with progress.step("start") as step:
+        start(settings)
+        step.note = settings.web_url
+    credentials = load_credentials(settings.secrets_file)
+    if credentials is not None:
+        progress.say(welcome(settings, credentials, new))
+
+
+def start(settings: Settings, *, ready_within_s: float = READY_WITHIN_S) -> None:
+    """Start the supervisor in a session of its own and wait for `/readyz`.
+
+    Raises ProblemError with the ends of the logs when it is not ready in time.
+    """
+    settings.log_dir.mkdir(parents=True, exist_ok=True)
+    settings.run_dir.mkdir(parents=True, exist_ok=True)
+    for log in settings.log_dir.glob("*.log"):
+        bound_log(log)
+    with (settings.log_dir / "supervisor.log").open("ab") as output:
+        process = subprocess.Popen(
+            own_command("supervise"),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env={**os.environ, MARKER: str(settings.state)},
+            start_new_session=True,
+            cwd="/",
+        )
+    deadline = time.monotonic() + ready_within_s
+    while True:
+        reason = why_not_ready(settings)
+        if not reason:
+            return
+        ended = process.poll() is not None
+        if ended or time.monotonic() > deadline:
+            stop(settings)
+            what = "The supervisor ended" if ended else f"Not ready after {ready_within_s:.0f} s"
+            raise ProblemError(f"{what}: {reason}\n{_log_tails(settings)}")
+        time.sleep(0.1)
+
+
+def why_not_ready(settings: Settings) -> str:
+    """Empty when the controller serves calls, else what it or the network says."""
+    try:
+        with urllib.request.urlopen(f"{settings.web_url}/readyz", timeout=2):  # noqa: S310
+            return ""
+    except urllib.error.HTTPError as error:
+        return error.read(2000).decode(errors="replace").strip() or str(error)
+    except (OSError, ValueError) as error:
+        return f"{settings.web_url}/readyz does not answer ({error})"
+
+
+def stop(settings: Settings) -> bool:
+    """End the supervisor, and with it everything else; returns whether all of it is gone."""
+    supervisor = Mark.read(mark_path(settings, "supervisor"))
+    if supervisor is not None and supervisor.is_alive():
+        end_group(supervisor, settings.state, grace_s=STOP_WITHIN_S)
+    return end_leftovers(settings)
+
+
+def end_leftovers(settings: Settings) -> bool:
+    """End children whose supervisor died without ending them; True when none is left."""
+    gone = True
+    for file in sorted(settings.run_dir.glob("*.pid")):
+        mark = Mark.read(file)
+        if mark is not None and group_of(mark, settings.state):
+            gone = end_group(mark, settings.state, grace_s=5.0) and gone
+        file.unlink(missing_ok=True)
+    children_path(settings).unlink(missing_ok=True)
+    return gone and not marked_processes(settings)
+
+
+def marked_processes(settings: Settings) -> list[int]:
+    """Every process on this machine that was started for this state folder."""
+    marker = f"{MARKER}={settings.state}".encode()
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            environment = (folder / "environ").read_bytes()
+        except OSError:
+            continue
+        if marker in environment.split(b"\0"):
+            found.append(int(folder.name))
+    return found
+
+
+def status(settings: Settings) -> list[ProcessState]:
+    """Every process that belongs to the system, running or not."""
+    names = ["supervisor", *child_names(settings)]
+    return [_state_of(settings, name) for name in names]
+
+
+def _state_of(settings: Settings, name: str) -> ProcessState:
+    file = mark_path(settings, name)
+    mark = Mark.read(file)
+    if mark is None or not mark.is_alive():
+        return ProcessState(name, None, None)
+    return ProcessState(name, mark.pid, time.time() - file.stat().st_mtime)
+
+
+def status_json(settings: Settings, states: list[ProcessState], not_ready: str) -> str:
+    """What `status --json` prints."""
+    return json.dumps(
+        {
+            "ready": not not_ready,
+            "not_ready": not_ready,
+            "url": settings.web_url,
+            "processes": {
+                state.name: {"pid": state.pid, "seconds": round(state.seconds or 0.0, 1)}
+                for state in states
+            },
+        },
+        ensure_ascii=False,
+        indent=2,
+    )
+
+
+def welcome(settings: Settings, credentials: Credentials, new_accounts: list[str]) -> str:
+    """How to use what now runs. Passwords are shown only for accounts that were just made."""
+    agents = sorted(name for name in credentials.sip if name.startswith("agent"))
+    first = agents[0] if agents else sip_endpoint("8001")
+    lines = [
+        "",
+        f"  Pages             {settings.web_url}",
+        f"  Settings          {settings.state / 'huawu.toml'} (optional)",
+        "",
+        "  Call it with a softphone (SIP over UDP or TCP, codec PCMA or PCMU):",
+        f"    server          {settings.bind}:{settings.sip_port}",
+        f"    a customer      user {CUSTOMER}",
+        f"    an agent        user {first} … {agents[-1] if agents else first}",
+        f"    number to dial  {SERVICE_NUMBER}",
+        "",
+    ]
+    if not new_accounts:
+        lines.append(f"  Passwords of accounts and phones: {settings.secrets_file}")
+        return "\n".join(lines)
+    lines += [f"  Accounts made now (shown once; kept in {settings.secrets_file}):", ""]
+    lines.append(f"    {'web account':<14}{'password':<16}{'SIP user':<14}SIP password")
+    for name in new_accounts:
+        endpoint = sip_endpoint(name)
+        user = endpoint if endpoint in credentials.sip else ""
+        password = credentials.sip.get(endpoint, "")
+        lines.append(f"    {name:<14}{credentials.web[name]:<16}{user:<14}{password}".rstrip())
+    lines.append(f"    {'':<30}{CUSTOMER:<14}{credentials.sip[CUSTOMER]}")
+    return "\n".join(lines)
+
+
+def _log_tails(settings: Settings) -> str:
+    """The last lines of each process' log."""
+    parts = []
+    for log in sorted(settings.log_dir.glob("*.log")):
+        if log.stem in ("frontend", "apt"):
+            continue
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-_LOG_TAIL_LINES:]
+        if lines:
+            parts.append("\n".join([f"--- {log}", *lines]))
+    return "\n".join(parts)

@@ -1,0 +1,105 @@
+"""`check` and `test`: is the code good, and does the whole line work with real calls?"""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from controller.asterisk_node import find_asterisk, unpacked_root
+from controller.settings import ROOT, Settings
+from controller.setup import apt
+from controller.setup.progress import Progress
+from controller.setup.steps import prepare_programs
+
+TEST_PACKAGES = ("chromium", "postgresql", "redis-server", "sip-tester", "sox")
+"""Debian packages of the live tests: browser, second database, load of SIP calls, audio checks."""
+
+_BIN = Path(sys.executable).parent
+_STATIC = {
+    "formatting": ("ruff", "format", "--check", "--quiet", "."),
+    "lint": ("ruff", "check", "--quiet", "."),
+    "types": ("mypy", "--no-error-summary"),
+    "import contracts": ("lint-imports", "--no-cache"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    title: str
+    seconds: float
+    output: str
+    good: bool
+
+
+def check() -> int:
+    """Everything that needs no calls. Returns 0 when all of it is good, else 1."""
+    _offer_missing_redis()
+    return _static_then_pytest(["-m", "not live"])
+
+
+def test(settings: Settings, words: Sequence[str]) -> int:
+    """Install what the tests need, then run all of them; `words` are handed on to pytest.
+
+    With words, only pytest runs. Returns 0 when all is good, else 1.
+    """
+    progress = Progress()
+    with progress.step("system packages of the tests") as step:
+        missing = apt.missing_packages(TEST_PACKAGES)
+        if missing:
+            apt.install_packages(missing, log=settings.log_dir / "apt.log")
+        step.note = ", ".join(missing) or "installed before"
+    prepare_programs(settings, progress)
+    if find_asterisk(settings).argv[-1].startswith(str(unpacked_root(settings))):
+        # Each live test has a state folder of its own, and all share this Asterisk.
+        os.environ["HUAWU_ASTERISK_ROOT"] = str(unpacked_root(settings))
+    if words:
+        return _pytest(words)
+    return _static_then_pytest([])
+
+
+def _offer_missing_redis() -> None:
+    if shutil.which("redis-server") is None:
+        print("redis-server is missing; `./huawu test` installs it. Its tests will fail.")
+
+
+def _static_then_pytest(words: Sequence[str]) -> int:
+    """The static checks side by side, then pytest, whose closing line is the last one printed."""
+    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+        outcomes = list(pool.map(_run_static, _STATIC))
+    for outcome in outcomes:
+        result = "ok" if outcome.good else "FAILED"
+        print(f"  {outcome.title:<34} {result:<7} {outcome.seconds:6.1f} s")
+    for outcome in outcomes:
+        if not outcome.good:
+            print(f"\n--- {outcome.title}\n{outcome.output.strip()}")
+    sys.stdout.flush()
+    tests = _pytest(words)
+    return 0 if tests == 0 and all(outcome.good for outcome in outcomes) else 1
+
+
+def _run_static(title: str) -> _Outcome:
+    program, *words = _STATIC[title]
+    begun = time.monotonic()
+    done = subprocess.run(
+        [str(_BIN / program), *words],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return _Outcome(
+        title, time.monotonic() - begun, done.stdout + done.stderr, done.returncode == 0
+    )
+
+
+def _pytest(words: Sequence[str]) -> int:
+    """Run pytest with its output going straight through; 0 or 1."""
+    command = [sys.executable, "-P", "-m", "pytest", *words]
+    done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, check=False)
+    return 0 if done.returncode == 0 else 1
