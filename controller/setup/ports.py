@@ -80,11 +80,19 @@ def owner_of(port: Port) -> str:
             for descriptor in (folder / "fd").iterdir():
                 target = str(descriptor.readlink())
                 if target.startswith("socket:[") and target[8:-1] in inodes:
-                    name = (folder / "comm").read_text(encoding="utf-8").strip()
-                    return f"{name} (process {folder.name})"
+                    return f"{_name_of(folder)} (process {folder.name})"
         except OSError:
             continue  # it ended meanwhile, or belongs to another user
     return "another process"
+
+
+def _name_of(folder: Path) -> str:
+    """A process' name; that of the program when it was started through a loader."""
+    name = (folder / "comm").read_text(encoding="utf-8").strip()
+    if not name.startswith("ld-linux"):
+        return name
+    words = (folder / "cmdline").read_bytes().decode(errors="replace").split("\0")
+    return Path(words[3]).name if words[1:2] == ["--library-path"] else name
 
 
 def listeners(port: Port) -> set[str]:

@@ -74,7 +74,7 @@ def test_error_from_the_environment_names_the_variable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HUAWU_RTP_END", "99999")
-    with pytest.raises(SettingsError, match="HUAWU_RTP_END in the environment: .*'99999'"):
+    with pytest.raises(SettingsError, match=r"HUAWU_RTP_END in the environment: .*'99999'"):
         load_settings(root=tmp_path)
 
 
