@@ -53,7 +53,7 @@ def test_an_empty_variable_is_no_setting(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    "text, says",
     [
         ('bind = "127.0.0.1"\nweb_port = "many"\n', "huawu.toml:2: web_port: "),
         ("webport = 1\n", "huawu.toml:1: no setting is called 'webport'"),
