@@ -109,6 +109,7 @@ class _Connection(asyncio.Protocol):
         self.lost: asyncio.Future[None] = loop.create_future()
         self.booted: asyncio.Future[None] = loop.create_future()
         self.heard = True  # something, since the last look
+        self.dropped = False
         self.transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -134,6 +135,7 @@ class _Connection(asyncio.Protocol):
         self.link._fail_waiting(self)
 
     def abort(self) -> None:
+        self.dropped = True
         if self.transport is not None:
             self.transport.abort()
 
@@ -151,7 +153,8 @@ class AmiLink:
         wanted: event names; all others are counted and dropped unread.
         login: ``challenge`` keeps the secret off the wire (MD5, as Asterisk offers it).
         queue_limit: events that may wait for ``on_event``; beyond it the link is dropped.
-        silence: seconds without a byte from Asterisk after which it is asked for a sign of life.
+        silence: seconds without a byte from Asterisk after which it is asked for a sign of life,
+            which must come within ``ping_seconds``.
         back_off: seconds before the first and, doubling, before later attempts to connect.
     """
 
@@ -171,6 +174,7 @@ class AmiLink:
         login_seconds: float = 5.0,
         boot_seconds: float = 60.0,
         silence: float = 10.0,
+        ping_seconds: float = 5.0,
         back_off: tuple[float, float] = (0.1, 5.0),
     ) -> None:
         self._address = (host, port)
@@ -179,11 +183,8 @@ class AmiLink:
         self._wanted = frozenset(name.encode() for name in wanted)
         self._login_way = login
         self._queue_limit = queue_limit
-        self._login_seconds, self._boot_seconds, self._silence = (
-            login_seconds,
-            boot_seconds,
-            silence,
-        )
+        self._login_seconds, self._boot_seconds = login_seconds, boot_seconds
+        self._silence, self._ping_seconds = silence, ping_seconds
         self._back_off = back_off
         self._connection: _Connection | None = None
         self._waiting: dict[str, _Waiting] = {}
@@ -335,7 +336,7 @@ class AmiLink:
             await asyncio.sleep(self._silence)
             if not connection.heard:
                 try:
-                    await self.action("Ping")
+                    await self.action("Ping", deadline=self._ping_seconds)
                 except AmiError:
                     self.drop("Asterisk does not answer a Ping")
                     return
@@ -408,8 +409,8 @@ class AmiLink:
     # --- the reader: called for each message, never raises ------------------------------------
 
     def _read(self, connection: _Connection, raw: bytes) -> None:
-        if connection is not self._connection:
-            return  # late bytes of a link that was dropped
+        if connection is not self._connection or connection.dropped:
+            return  # what a dropped link still had to say came after a gap
         name = event_name(raw)
         if name:
             self._tally["events"] += 1
