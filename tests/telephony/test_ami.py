@@ -71,7 +71,7 @@ class FakeAsterisk:
         if name == "Login":
             key = hashlib.md5(f"4711{self.secret}".encode()).hexdigest()
             if field(action, "Key") != key and field(action, "Secret") != self.secret:
-                text = f"Response: Error\r\nActionID: {action_id}\r\nMessage: Authentication failed\r\n"
+                text = text.replace("Success", "Error") + "Message: Authentication failed\r\n"
             elif self.boots:
                 text += "\r\nEvent: FullyBooted\r\nStatus: Fully Booted\r\n"
         writer.write(f"{text}\r\n".encode())
