@@ -8,12 +8,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from controller.problems import ProblemError
-from controller.settings import ROOT, load_settings
+
+if TYPE_CHECKING:
+    from controller.settings import Settings
 
 app = typer.Typer(
     name="huawu",
@@ -35,17 +37,31 @@ _PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_opti
 
 def main() -> NoReturn:
     """Run the command of this process' arguments and leave with its exit code."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        if not _can_be_mended(error):
+            raise
+        print(f"\nhuawu: {error}", file=sys.stderr)
+        sys.exit(1)
+    sys.exit(0)
+
+
+def _can_be_mended(error: Exception) -> bool:
+    """Whether the text alone helps; anything else is a defect and shows where it came from."""
+    # Imported here, because these rooms take a second to load and most commands need none.
     from store.database import DatabaseAddressError
     from store.source import BadFile
 
-    try:
-        app()
-    except (ProblemError, BadFile, DatabaseAddressError) as error:
-        print(f"\nhuawu: {error}", file=sys.stderr)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit(130)
-    sys.exit(0)
+    return isinstance(error, ProblemError | BadFile | DatabaseAddressError)
+
+
+def _settings() -> "Settings":
+    from controller.settings import load_settings
+
+    return load_settings()
 
 
 def _leave(code: int) -> NoReturn:
@@ -58,7 +74,7 @@ def up() -> None:
     from controller.lifecycle import up as start_all
     from controller.setup.progress import Progress
 
-    start_all(load_settings(), Progress())
+    start_all(_settings(), Progress())
 
 
 @app.command(epilog="Example: ./huawu down")
@@ -66,7 +82,7 @@ def down() -> None:
     """End everything that `up` started; calls end too."""
     from controller.lifecycle import stop
 
-    if not stop(load_settings()):
+    if not stop(_settings()):
         raise ProblemError("Something is still there; `./huawu status` shows what.")
     print("All ended.")
 
@@ -79,7 +95,7 @@ def status(
     from controller.lifecycle import status as states_of
     from controller.lifecycle import status_json, why_not_ready
 
-    settings = load_settings()
+    settings = _settings()
     states = states_of(settings)
     reason = why_not_ready(settings)
     if as_json:
@@ -99,7 +115,7 @@ def doctor(
     """What is wrong, and how to mend it. Exit code 1 when there is a problem."""
     from controller.doctor import examine, report
 
-    findings = asyncio.run(examine(load_settings()))
+    findings = asyncio.run(examine(_settings()))
     print(report(findings, as_json=as_json))
     _leave(1 if any(finding.is_problem for finding in findings) else 0)
 
@@ -128,12 +144,14 @@ def run_tests(
     """Everything of `check`, then real calls on a real Asterisk. Installs what that needs."""
     from controller.quality import test as run
 
-    _leave(run(load_settings(), [*(["-k", keyword] if keyword else []), *(words or [])]))
+    _leave(run(_settings(), [*(["-k", keyword] if keyword else []), *(words or [])]))
 
 
 @app.command(epilog="Example: ./huawu bench ami_reader --help", context_settings=_PASS_ON)
 def bench(context: typer.Context) -> None:
     """Measure one part; without a name: list what can be measured."""
+    from controller.settings import ROOT
+
     programs = {file.stem: file for file in sorted((ROOT / "bench").glob("[a-z]*.py"))}
     name, *words = context.args or [""]
     if name in programs:
@@ -181,7 +199,7 @@ def transcribe() -> None:
     """The transcriber itself, in the foreground."""
     from controller.children import run_transcriber
 
-    _run_process(lambda: run_transcriber(load_settings()))
+    _run_process(lambda: run_transcriber(_settings()))
 
 
 @app.command(hidden=True)
@@ -190,7 +208,7 @@ def supervise() -> None:
     from controller.children import children_of
     from controller.supervisor import Supervisor
 
-    settings = load_settings()
+    settings = _settings()
     restart = not os.environ.get("HUAWU_SUPERVISE_NO_RESTART")
     asyncio.run(Supervisor(settings, children_of(settings), restart=restart).run())
 

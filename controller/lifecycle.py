@@ -15,7 +15,6 @@ from controller.problems import ProblemError
 from controller.processes import MARKER, Mark, end_group, group_of
 from controller.settings import Settings
 from controller.setup.progress import Progress
-from controller.setup.steps import check_ports, prepare
 from controller.supervisor import bound_log, children_path, is_running, mark_path
 
 SERVICE_NUMBER = "8000"
@@ -46,6 +45,9 @@ def up(settings: Settings, progress: Progress) -> None:
     Raises ProblemError when a step fails or the system is not ready in time; then nothing of it
     is left running.
     """
+    # The steps load every room, which takes a second; `down` and `status` shall not wait for it.
+    from controller.setup.steps import check_ports, prepare
+
     if is_running(settings):
         progress.say(f"It runs already: {settings.web_url}  (`./huawu status` tells more)")
         return

@@ -39,6 +39,14 @@ def prepare(settings: Settings, progress: Progress) -> list[str]:
     Raises ProblemError (or store.source.BadFile) at the first thing that cannot be mended here.
     """
     prepare_programs(settings, progress)
+    return prepare_data(settings, progress)
+
+
+def prepare_data(settings: Settings, progress: Progress) -> list[str]:
+    """The part of `prepare` that is this installation's own: passwords, database, configuration.
+
+    Returns the web accounts that are new. The programs must be there.
+    """
     with progress.step("company") as step:
         company = load_company(settings.company)
         step.note = f"{len(company.queues)} queues, {len(company.agents)} agents"
