@@ -29,7 +29,9 @@ app = typer.Typer(
 ivr = typer.Typer(
     help="The voice menu: check its files, make its recordings.", no_args_is_help=True
 )
+user = typer.Typer(help="Web accounts: list, add, new password, close.", no_args_is_help=True)
 app.add_typer(ivr, name="ivr")
+app.add_typer(user, name="user")
 
 # Commands with a parser of their own get every word, `--help` too.
 _PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
@@ -184,6 +186,47 @@ def ivr_say(context: typer.Context) -> None:
     from ivr.say import main as run
 
     _leave(run(context.args))
+
+
+@user.command("list", epilog="Example: ./huawu user list")
+def user_list() -> None:
+    """Every account with its role."""
+    from controller.users import list_accounts
+
+    for account in asyncio.run(list_accounts(_settings())):
+        closed = "  closed" if account.disabled else ""
+        print(f"  {account.name:<16} {account.role:<12} {account.agent}{closed}".rstrip())
+
+
+@user.command("add", epilog="Example: ./huawu user add mei --role supervisor")
+def user_add(
+    name: str,
+    role: Annotated[str, typer.Option(help="admin, supervisor or agent")] = "supervisor",
+    agent: Annotated[str, typer.Option(help="The agent's extension, for role agent.")] = "",
+) -> None:
+    """Make an account and print its generated password."""
+    from controller.users import add_account
+
+    print(asyncio.run(add_account(_settings(), name, role, agent)))
+
+
+@user.command("password", epilog="Example: ./huawu user password admin")
+def user_password(name: str) -> None:
+    """Give an account a new password, print it, and sign the account out everywhere."""
+    from controller.users import renew_password
+
+    print(asyncio.run(renew_password(_settings(), name)))
+
+
+@user.command("close", epilog="Example: ./huawu user close mei")
+def user_close(
+    name: str,
+    reopen: Annotated[bool, typer.Option("--reopen", help="Open it again instead.")] = False,
+) -> None:
+    """Close an account and sign it out everywhere."""
+    from controller.users import set_disabled
+
+    asyncio.run(set_disabled(_settings(), name, not reopen))
 
 
 @app.command(hidden=True)
