@@ -4,16 +4,13 @@ Every figure, record and report is computed from these rows. Rows come from the 
 (``store/drain.py``) and are keyed by the stream's ids, so that appending twice changes nothing.
 """
 
-import math
-import typing
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, Row, Select, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, func, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DataError, StatementError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.database import Database
 from store.schema import events
@@ -56,36 +53,19 @@ class EventLog:
     async def append_plain(self, entries: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
         """``append`` for events in wire form, whatever version wrote them.
 
-        An entry that the database cannot hold (not the database's own trouble) is kept under the
-        kind ``Unreadable`` with its text, and logged.
+        An entry that no database can hold is kept under the kind ``Unreadable`` with its text:
+        it must not stop those behind it.
+
+        Raises:
+            sqlalchemy.exc.SQLAlchemyError, OSError: the database is locked, full or gone.
         """
         rows = [_row(stream_id, plain) for stream_id, plain in entries]
-        try:
-            async with self._database.write() as connection:
-                await self._insert(connection, rows)
-        except (DataError, UnicodeError, OverflowError) as error:
-            await self._insert_one_by_one(rows, error)
-        except StatementError as error:
-            if error.connection_invalidated or not isinstance(error.orig, (TypeError, ValueError)):
-                raise
-            await self._insert_one_by_one(rows, error)
-
-    async def _insert(self, connection: AsyncConnection, rows: list[dict[str, Any]]) -> None:
         # Both dialects say the same thing, but SQLAlchemy keeps it in their own modules.
         dialect = postgresql if self._database.dialect == "postgresql" else sqlite
         statement = dialect.insert(events).on_conflict_do_nothing()
-        for start in range(0, len(rows), _BATCH):
-            await connection.execute(statement, rows[start : start + _BATCH])
-
-    async def _insert_one_by_one(self, rows: list[dict[str, Any]], first: Exception) -> None:
-        logger.error("an event cannot be stored as it is", error=type(first).__name__)
         async with self._database.write() as connection:
-            for row in rows:
-                try:
-                    async with connection.begin_nested():
-                        await self._insert(connection, [row])
-                except (StatementError, UnicodeError, OverflowError, TypeError, ValueError):
-                    await self._insert(connection, [_unreadable(row)])
+            for start in range(0, len(rows), _BATCH):
+                await connection.execute(statement, rows[start : start + _BATCH])
 
     async def of_contact(self, contact: str) -> list[Logged]:
         """The contact's whole history, in order; empty for an unknown contact."""
@@ -120,6 +100,20 @@ class EventLog:
         async with self._database.read() as connection:
             return list(dict.fromkeys((await connection.execute(newest_first)).scalars()))
 
+    async def latest_contacts_of(
+        self, agent: str, limit: int, before: float | None = None
+    ) -> list[tuple[str, float]]:
+        """Contacts last offered to an agent (before ``before``), with that time; newest first."""
+        offered = func.max(events.c.at)
+        chosen = select(events.c.contact, offered).where(
+            events.c.kind == "OfferMade", events.c.agent == agent
+        )
+        newest_first = chosen.group_by(events.c.contact).order_by(offered.desc()).limit(limit)
+        if before is not None:
+            newest_first = newest_first.having(offered < before)
+        async with self._database.read() as connection:
+            return [(row[0], row[1]) for row in (await connection.execute(newest_first)).all()]
+
     async def last_id(self) -> str:
         """Id of the newest event, ``0-0`` when there is none."""
         newest = (
@@ -150,28 +144,29 @@ def _in_order() -> Select[Any]:
 
 def _row(stream_id: str, plain: Mapping[str, Any]) -> dict[str, Any]:
     milliseconds, sequence = parse_id(stream_id)
-    at = plain.get("at")
-    usable = isinstance(at, (int, float)) and math.isfinite(at)  # SQLite turns NaN into NULL
+    data = dict(plain)
+    at = data.get("at")
+    try:
+        json.dumps(data, allow_nan=False)  # PostgreSQL refuses NaN in JSON
+        moment = float(milliseconds / 1000 if at is None else at)
+    except (TypeError, ValueError):
+        logger.error("an event is kept as unreadable", id=stream_id)
+        data, moment = {"kind": UNREADABLE, "text": ascii(data)}, milliseconds / 1000
     return {
         "stream_ms": milliseconds,
         "stream_seq": sequence,
-        "at": float(typing.cast(float, at)) if usable else milliseconds / 1000,
-        "kind": _short(plain.get("kind", UNREADABLE), 64),
-        "contact": _short(plain.get("contact", ""), 128),
-        "agent": _short(plain.get("agent", ""), 64),
-        "queue": _short(plain.get("queue", ""), 64),
-        "data": dict(plain),
+        "at": moment,
+        "kind": _short(data.get("kind", UNREADABLE), 64),
+        "contact": _short(data.get("contact", ""), 128),
+        "agent": _short(data.get("agent", ""), 64),
+        "queue": _short(data.get("queue", ""), 64),
+        "data": data,
     }
 
 
 def _short(value: object, length: int) -> str:
-    # PostgreSQL holds neither NUL nor more than the column's length; SQLite would not mind.
-    return str(value).replace("\0", "")[:length]
-
-
-def _unreadable(row: Mapping[str, Any]) -> dict[str, Any]:
-    kept = {"kind": UNREADABLE, "text": ascii(row["data"])}
-    return {**row, "at": row["stream_ms"] / 1000, "kind": UNREADABLE, "data": kept}
+    # PostgreSQL holds neither NUL nor half a surrogate pair, nor more than the column's length.
+    return str(value).encode(errors="replace").decode().replace("\0", "")[:length]
 
 
 def _entry(row: Row[Any]) -> Logged | None:

@@ -22,10 +22,11 @@ from dataclasses import dataclass
 from typing import Any, Self, cast
 
 import structlog
-from redis.asyncio import Redis
+from redis.asyncio import Connection, ConnectionPool, Redis, UnixDomainSocketConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from telephony.events import RecordedEvent, UnknownEvent, from_plain, to_plain
 
@@ -71,7 +72,7 @@ return 1
 
 def connect(url: str) -> Redis:
     """A client for ``unix:///PATH`` or ``redis://HOST:PORT/DB``; it connects at first use."""
-    return Redis.from_url(
+    pool = ConnectionPool.from_url(
         url,
         decode_responses=True,
         socket_timeout=_SOCKET_TIMEOUT,
@@ -79,6 +80,37 @@ def connect(url: str) -> Redis:
         # One retry, for a pooled connection that a restart of Redis left dead.
         retry=Retry(ExponentialBackoff(cap=0.1, base=0.01), 1),
     )
+    unix = issubclass(pool.connection_class, UnixDomainSocketConnection)
+    pool.connection_class = _UnixConnection if unix else _TcpConnection
+    return Redis.from_pool(pool)
+
+
+class _CancelsPromptly:
+    """Sends under ``asyncio.timeout``.
+
+    redis-py 8 sends under ``asyncio.wait_for``, which before Python 3.12 loses a cancellation
+    that comes in the moment it ends (bpo-37658): a task that is told to stop would go on for ever.
+    """
+
+    socket_timeout: float | None
+
+    async def send_packed_command(self, command: Any, check_health: bool = True) -> None:
+        limit, self.socket_timeout = self.socket_timeout, None
+        try:
+            async with asyncio.timeout(limit):
+                await super().send_packed_command(command, check_health)  # type: ignore[misc]
+        except TimeoutError as error:
+            raise RedisTimeoutError("Redis does not take a command") from error
+        finally:
+            self.socket_timeout = limit
+
+
+class _TcpConnection(_CancelsPromptly, Connection):
+    pass
+
+
+class _UnixConnection(_CancelsPromptly, UnixDomainSocketConnection):
+    pass
 
 
 async def append_only_on(redis: Redis) -> bool:
@@ -265,7 +297,8 @@ class Journal:
         if self._task is None:
             return
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self.flushed(), patience)
+            async with asyncio.timeout(patience):
+                await self.flushed()
         if self._entries:
             logger.error("the journal ends with entries unwritten", entries=len(self._entries))
         self._task.cancel()

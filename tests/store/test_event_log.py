@@ -1,0 +1,122 @@
+"""The event log on both databases."""
+
+from store.database import Database
+from store.event_log import EventLog
+from telephony.events import (
+    AgentState,
+    AgentStateChanged,
+    ContactArrived,
+    ContactQueued,
+    RecordedEvent,
+)
+
+
+def arrived(contact: str, at: float = 1.0) -> ContactArrived:
+    return ContactArrived(at=at, contact=contact, channel="x", caller="13800138000", dialled="8000")
+
+
+def queued(contact: str, at: float = 2.0) -> ContactQueued:
+    return ContactQueued(
+        at=at, contact=contact, queue="order", language="zh-CN", priority=5,
+        requires={"order": 3, "mandarin": 1},
+    )  # fmt: skip
+
+
+async def test_what_was_appended_is_read_back_whole(database: Database) -> None:
+    log = EventLog(database)
+    entries: list[tuple[str, RecordedEvent]] = [
+        ("1-0", arrived("a")),
+        ("2-0", queued("a")),
+        (
+            "2-1",
+            AgentStateChanged(
+                at=3.5, agent="8001", state=AgentState.READY, previous=AgentState.SIGNED_OUT,
+                reason="签到", author="agent:8001",
+            ),
+        ),
+    ]  # fmt: skip
+    await log.append(entries)
+    assert await log.of_contact("a") == entries[:2]
+    assert await log.between(0, 100) == entries
+    assert await log.of_contact("b") == []
+
+
+async def test_order_is_that_of_the_stream_and_not_of_text(database: Database) -> None:
+    log = EventLog(database)
+    ids = ["9-0", "10-2", "10-10", "10-9", "100-0"]
+    await log.append([(stream_id, arrived("a")) for stream_id in ids])
+    found = [stream_id for stream_id, _ in await log.of_contact("a")]
+    assert found == ["9-0", "10-2", "10-9", "10-10", "100-0"]
+    assert await log.last_id() == "100-0"
+    assert [stream_id for stream_id, _ in await log.after("10-2", limit=2)] == ["10-9", "10-10"]
+
+
+async def test_appending_again_changes_nothing(database: Database) -> None:
+    log = EventLog(database)
+    await log.append([("1-0", arrived("a")), ("1-1", arrived("b"))])
+    await log.append([("1-0", arrived("z")), ("1-1", arrived("b")), ("1-2", arrived("c"))])
+    assert [event.contact for _, event in await log.between(0, 10)] == ["a", "b", "c"]  # type: ignore[union-attr]
+
+
+async def test_the_end_of_a_period_is_outside_of_it(database: Database) -> None:
+    log = EventLog(database)
+    await log.append([(f"{n}-0", arrived(str(n), at=float(n))) for n in range(1, 5)])
+    assert [stream_id for stream_id, _ in await log.between(2.0, 4.0)] == ["2-0", "3-0"]
+    assert [stream_id for stream_id, _ in await log.of_kind("ContactArrived", 2, 4)] == [
+        "2-0",
+        "3-0",
+    ]
+    assert await log.of_kind("ContactQueued", 0, 9) == []
+
+
+async def test_the_newest_contacts_come_first_page_by_page(database: Database) -> None:
+    log = EventLog(database)
+    await log.append([(f"{n}-0", arrived(str(n), at=float(n))) for n in range(1, 6)])
+    await log.append([("9-0", queued("1", at=9.0))])
+    assert await log.latest_contacts(2) == ["5", "4"]
+    assert await log.latest_contacts(2, before=4.0) == ["3", "2"]
+    assert await log.latest_contacts(5, before=1.0) == []
+
+
+async def test_several_histories_in_one_query(database: Database) -> None:
+    log = EventLog(database)
+    await log.append([("1-0", arrived("a")), ("1-1", arrived("b")), ("1-2", queued("a"))])
+    found = await log.of_contacts(["b", "a", "c"])
+    assert {contact: [i for i, _ in history] for contact, history in found.items()} == {
+        "b": ["1-1"], "a": ["1-0", "1-2"], "c": [],
+    }  # fmt: skip
+
+
+async def test_an_empty_log(database: Database) -> None:
+    log = EventLog(database)
+    assert await log.last_id() == "0-0"
+    assert await log.latest_contacts(5) == []
+    await log.append([])
+
+
+async def test_many_at_once(database: Database) -> None:
+    log = EventLog(database)
+    await log.append([(f"1-{n}", arrived(str(n))) for n in range(1_700)])
+    assert len(await log.between(0, 10)) == 1_700
+
+
+async def test_an_unknown_kind_is_kept_and_passed_over(database: Database) -> None:
+    log = EventLog(database)
+    await log.append_plain([("1-0", {"kind": "FromTheFuture", "contact": "a", "at": 1.0})])
+    await log.append([("2-0", arrived("a"))])
+    assert [stream_id for stream_id, _ in await log.of_contact("a")] == ["2-0"]
+    assert await log.last_id() == "2-0"
+
+
+async def test_values_that_a_database_cannot_hold_stop_nothing(database: Database) -> None:
+    log = EventLog(database)
+    await log.append_plain(
+        [
+            ("1-0", {"kind": "A\0", "contact": "c" * 500, "at": float("nan")}),
+            ("1-1", {"kind": "B", "contact": "\ud800", "at": 1.0}),
+            ("1-2", {"kind": "C", "contact": "a", "at": 1.0, "text": "\0"}),
+            ("1-3", {"kind": "C", "contact": 5, "at": "yesterday"}),
+        ]
+    )
+    await log.append([("2-0", arrived("a"))])
+    assert await log.last_id() == "2-0"

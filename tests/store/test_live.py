@@ -1,0 +1,232 @@
+"""The live state and the journal, on a real Redis."""
+
+import asyncio
+import signal
+import time
+
+import pytest
+from redis.asyncio import Redis
+
+from store.live import (
+    EVENTS,
+    Journal,
+    append_event,
+    append_only_on,
+    connect,
+    follow,
+    last_stream_id,
+    load,
+)
+from telephony.events import ContactArrived, RecordedEvent
+from tests.servers import RedisServer
+
+
+def arrived(number: int) -> ContactArrived:
+    return ContactArrived(
+        at=float(number), contact=f"c{number}", channel="x", caller="", dialled="8000"
+    )
+
+
+async def stream(redis: Redis) -> list[str]:
+    """The contacts of all events in the stream, in order."""
+    found: list[str] = []
+    length = await redis.xlen(EVENTS)
+    if length:
+        async for _, event in follow(redis, "0-0"):
+            found.append(getattr(event, "contact", ""))
+            if len(found) == length:
+                break
+    return found
+
+
+async def test_states_and_events_are_written_in_order(redis: Redis) -> None:
+    async with Journal(redis) as journal:
+        journal.record(
+            {"c1": {"stage": "等待"}, "c2": {"n": 1}}, {"8001": {"x": [1]}}, [arrived(1)]
+        )
+        journal.record({"c2": None}, {"8001": {"x": [2]}}, [arrived(2), arrived(3)])
+        await journal.flushed()
+        assert await load(redis) == ({"c1": {"stage": "等待"}}, {"8001": {"x": [2]}})
+        assert await stream(redis) == ["c1", "c2", "c3"]
+        assert journal.lag() == 0
+
+
+async def test_nothing_recorded_is_flushed_at_once(redis: Redis) -> None:
+    async with Journal(redis) as journal:
+        journal.record({}, {}, [])
+        await asyncio.wait_for(journal.flushed(), 1)
+
+
+async def test_later_changes_of_a_value_are_not_seen(redis: Redis) -> None:
+    state = {"n": 1}
+    async with Journal(redis) as journal:
+        journal.record({"c": state}, {}, [])
+        state["n"] = 2
+        await journal.flushed()
+    assert (await load(redis))[0] == {"c": {"n": 1}}
+
+
+async def test_leaving_writes_what_is_left_and_leaves_no_key_of_its_own(redis: Redis) -> None:
+    async with Journal(redis) as journal:
+        journal.record({}, {}, [arrived(n) for n in range(1_200)])
+        journal.record({}, {}, [arrived(1_200)])
+    assert len(await stream(redis)) == 1_201
+    assert await redis.keys("*") == [EVENTS]
+
+
+async def test_a_value_without_json_form_is_refused_whole(redis: Redis) -> None:
+    async with Journal(redis) as journal:
+        with pytest.raises(TypeError):
+            journal.record({"c": {"x": object()}}, {}, [arrived(1)])
+        await journal.flushed()
+    assert await stream(redis) == []
+
+
+async def test_redis_killed_and_back_loses_and_doubles_nothing(own_redis: RedisServer) -> None:
+    redis = connect(own_redis.url)
+    async with Journal(redis) as journal:
+        journal.record({"c": {"n": 0}}, {}, [arrived(0)])
+        await journal.flushed()
+        own_redis.kill()
+        for number in range(1, 51):
+            journal.record({"c": {"n": number}}, {}, [arrived(number)])
+        await until(lambda: journal.fault != "")
+        assert journal.lag() > 0
+        own_redis.start()
+        await asyncio.wait_for(journal.flushed(), 10)
+        assert journal.fault == ""
+    assert await stream(redis) == [f"c{n}" for n in range(51)]
+    assert (await load(redis))[0] == {"c": {"n": 50}}
+    await redis.aclose()
+
+
+async def test_a_lost_answer_does_not_double_events(redis: Redis) -> None:
+    journal = Journal(LosesFirstAnswer(redis))  # type: ignore[arg-type]
+    async with journal:
+        journal.record({}, {}, [arrived(1)])
+        await asyncio.wait_for(journal.flushed(), 5)
+    assert await stream(redis) == ["c1"]
+
+
+class LosesFirstAnswer:
+    """Runs a command on Redis, but the first answer never arrives."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._lost = False
+
+    async def eval(self, *arguments: object) -> object:
+        answer = await self._redis.eval(*arguments)  # type: ignore[arg-type]
+        if not self._lost:
+            self._lost = True
+            raise ConnectionResetError
+        return answer
+
+    async def delete(self, *keys: str) -> object:
+        return await self._redis.delete(*keys)
+
+
+async def test_a_hung_redis_does_not_stop_the_recorder(own_redis: RedisServer) -> None:
+    redis = connect(own_redis.url)
+    journal = Journal(redis)
+    async with journal:
+        own_redis.signal(signal.SIGSTOP)
+        started = time.monotonic()
+        for number in range(100):
+            journal.record({}, {}, [arrived(number)])
+        assert time.monotonic() - started < 0.5
+        own_redis.signal(signal.SIGCONT)
+        await asyncio.wait_for(journal.flushed(), 10)
+    assert len(await stream(redis)) == 100
+    await redis.aclose()
+
+
+async def test_closing_without_redis_ends(own_redis: RedisServer) -> None:
+    redis = connect(own_redis.url)
+    journal = Journal(redis)
+    async with journal:
+        own_redis.kill()
+        journal.record({}, {}, [arrived(1)])
+        await journal.close(patience=0.2)
+    await redis.aclose()
+
+
+async def test_following_gets_what_comes_later(redis: Redis) -> None:
+    await append_event(redis, arrived(1))
+    news: list[RecordedEvent] = []
+
+    async def listen(after: str) -> None:
+        async for _, event in follow(redis, after):
+            news.append(event)
+
+    start = await last_stream_id(redis)
+    listening = asyncio.create_task(listen(start))
+    await append_event(redis, arrived(2))
+    await redis.xadd(EVENTS, {"event": '{"kind":"FromTheFuture"}'})
+    await redis.xadd(EVENTS, {"event": "no json"})
+    await redis.xadd(EVENTS, {"other": "field"})
+    await append_event(redis, arrived(3))
+    await until(lambda: len(news) == 2)
+    assert news == [arrived(2), arrived(3)]
+    listening.cancel()
+    await asyncio.wait([listening])
+
+
+async def test_a_follower_waits_for_redis_to_come_back(own_redis: RedisServer) -> None:
+    redis = connect(own_redis.url)
+    news: list[RecordedEvent] = []
+
+    async def listen() -> None:
+        async for _, event in follow(redis, "$"):
+            news.append(event)
+
+    listening = asyncio.create_task(listen())
+    await until_stream_is_read(redis)
+    await append_event(redis, arrived(1))
+    await until(lambda: len(news) == 1)
+    own_redis.kill()
+    await asyncio.sleep(0.1)
+    own_redis.start()
+    await append_event(redis, arrived(2))
+    await until(lambda: len(news) == 2)
+    listening.cancel()
+    await asyncio.wait([listening])
+    await redis.aclose()
+
+
+async def until_stream_is_read(redis: Redis) -> None:
+    for _ in range(500):
+        if any(client.get("cmd", "").startswith("xread") for client in await redis.client_list()):
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("nobody reads the stream")
+
+
+async def test_append_only_is_told(own_redis: RedisServer) -> None:
+    redis = connect(own_redis.url)
+    assert await append_only_on(redis)
+    await redis.config_set("appendonly", "no")
+    assert not await append_only_on(redis)
+    await redis.aclose()
+
+
+async def until(condition, deadline: float = 10.0) -> None:  # type: ignore[no-untyped-def]
+    end = time.monotonic() + deadline
+    while not condition():
+        assert time.monotonic() < end, "not in time"
+        await asyncio.sleep(0.01)
+
+
+async def test_a_cancelled_task_always_ends(redis: Redis) -> None:
+    """Each of these cancels hits another moment of a command."""
+
+    async def ask_on() -> None:
+        while True:
+            await redis.xlen(EVENTS)
+
+    for number in range(100):
+        task = asyncio.create_task(ask_on())
+        await asyncio.sleep(number % 10 / 10_000)
+        task.cancel()
+        _, alive = await asyncio.wait([task], timeout=2)
+        assert not alive
