@@ -230,7 +230,10 @@ class AgiSession:
         return reply.digit
 
     async def get_variable(self, name: str) -> str | None:
-        """A channel variable or function such as ``CALLERID(num)``; None when it is not set."""
+        """A channel variable or function such as ``CALLERID(num)``; None when it is not set.
+
+        Asterisk cuts what it returns at 1,023 bytes and does not say so.
+        """
         if not _READABLE.fullmatch(name):
             raise ValueError(f"bad variable name {name!r}")
         reply = await self.command("GET VARIABLE", name)

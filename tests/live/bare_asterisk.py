@@ -5,6 +5,7 @@ For tests of the wires alone: no SIP, no Redis, calls are made of Local channels
 
 import contextlib
 import secrets
+import signal
 import socket
 import subprocess
 import time
@@ -13,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from controller.asterisk_node import AsteriskProgram, find_asterisk
-from controller.settings import Settings
+from controller.settings import load_settings
 
 MODULES = """
-pbx_config app_playback app_stack app_userevent app_verbose app_dial app_queue app_exec
+pbx_config app_playback app_senddtmf app_stack app_userevent app_verbose app_dial app_queue app_exec
 func_channel func_strings func_callerid func_logic func_timeout func_global
 res_speech res_agi res_musiconhold res_timing_timerfd
 format_wav format_pcm codec_ulaw codec_alaw codec_resample
@@ -52,12 +53,13 @@ class BareAsterisk:
 
     def start(self) -> None:
         """Start it and wait until the manager port greets."""
-        self.process = subprocess.Popen(
-            [*self.program.argv, "-f", "-C", str(self.folder / "asterisk.conf")],
-            stdin=subprocess.DEVNULL,
-            stdout=(self.folder / "out").open("wb"),
-            stderr=subprocess.STDOUT,
-        )
+        with (self.folder / "out").open("wb") as out:
+            self.process = subprocess.Popen(
+                [*self.program.argv, "-f", "-C", str(self.folder / "asterisk.conf")],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+            )
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
             with (
@@ -70,6 +72,14 @@ class BareAsterisk:
             assert self.process.poll() is None, (self.folder / "out").read_text()
             time.sleep(0.05)
         raise AssertionError("Asterisk did not come up: " + (self.folder / "out").read_text())
+
+    def freeze(self) -> None:
+        """Stop every thread of it where it is; only ``kill`` is left after that."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+        states = f"/proc/{self.process.pid}/task"
+        while any(" T " not in (task / "stat").read_text()[:60] for task in Path(states).iterdir()):
+            time.sleep(0.001)
 
     def kill(self) -> None:
         """End it at once, as a crash would."""
@@ -99,7 +109,7 @@ def free_port() -> int:
 @contextlib.contextmanager
 def bare_asterisk(folder: Path, dialplan: str) -> Iterator[BareAsterisk]:
     """An Asterisk that runs ``dialplan`` until the block is left."""
-    program = find_asterisk(Settings())
+    program = find_asterisk(load_settings())
     asterisk = BareAsterisk(program, folder, free_port(), secrets.token_urlsafe(12))
     folders = {
         "astetcdir": folder,
