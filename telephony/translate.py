@@ -158,8 +158,12 @@ def _leg(item: AmiMessage) -> LegFound | None:
 
 
 def entry_variables(variables: Mapping[str, str]) -> dict[str, str]:
-    """The queue entry among a channel's variables."""
-    return {name: variables[name] for name in ENTRY_VARIABLES if variables.get(name)}
+    """The queue entry among a channel's variables; ``Status`` calls an unset one ``(null)``."""
+    return {
+        name: variables[name]
+        for name in ENTRY_VARIABLES
+        if variables.get(name, "") not in ("", "(null)")
+    }
 
 
 def _number(text: str) -> int:
