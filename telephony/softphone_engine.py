@@ -177,7 +177,7 @@ class Engine:
         config.uaConfig.threadCnt = 0
         config.uaConfig.mainThreadOnly = True
         config.uaConfig.userAgent = "Huawu softphone"
-        config.uaConfig.maxCalls = 32
+        config.uaConfig.maxCalls = 4  # more is not compiled in
         config.medConfig.clockRate = config.medConfig.sndClockRate = 8000
         config.medConfig.noVad = True  # silence is sent, as a desk phone does
         config.medConfig.ecTailLen = 0

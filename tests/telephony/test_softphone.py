@@ -4,13 +4,10 @@ import asyncio
 import os
 from pathlib import Path
 
-import numpy as np
 import pytest
-import soundfile
 
 from telephony.softphone import CallEndedError, Phone, PhoneCall, PhoneError, PhoneRack
-
-RATE = 8000
+from tests.tones import pitch, tone
 
 
 @pytest.fixture
@@ -23,18 +20,6 @@ async def connect(rack: PhoneRack, **options) -> tuple[Phone, PhoneCall, PhoneCa
     phone = await rack.phone("8001", "x", server="127.0.0.1", port=rack.port)
     made = await phone.dial("8001", **options)
     return phone, made, await phone.ringing(3)
-
-
-def tone(path: Path, hertz: int, seconds: float) -> Path:
-    time = np.arange(int(RATE * seconds)) / RATE
-    soundfile.write(path, 0.3 * np.sin(2 * np.pi * hertz * time), RATE, subtype="PCM_16")
-    return path
-
-
-def pitch(path: Path) -> float:
-    samples, rate = soundfile.read(path)
-    assert rate == RATE
-    return float(np.argmax(np.abs(np.fft.rfft(samples)))) * rate / len(samples)
 
 
 async def test_each_side_hears_the_other_and_its_keys(rack: PhoneRack, tmp_path: Path) -> None:
@@ -86,13 +71,29 @@ async def test_a_file_that_is_missing_is_a_fault_of_the_call(
         await made.say(tmp_path / "none.wav", 3)
 
 
+async def test_any_number_of_calls_at_a_time(rack: PhoneRack) -> None:
+    phone = await rack.phone("8001", "x", server="127.0.0.1", port=rack.port)
+    calls = [await phone.dial("8001", number=f"1380013800{n}") for n in range(2)]
+    async with PhoneRack() as other:
+        more = await other.phone("8002", "x", server="127.0.0.1", port=rack.port)
+        calls += [await more.dial("8001") for _ in range(6)]
+        assert len(other.pids) == 2
+        # The first child has room for four: two ends of its own two calls.
+        assert {await call.ended(3) for call in calls[2:]} == {486}
+
+
+async def test_a_callers_text_arrives_as_it_was_given(rack: PhoneRack) -> None:
+    _, made, came = await connect(rack, number="+86 <138>;x", name='say "hi" \\')
+    assert (came.number, came.name) == ("+86 <138>;x", 'say "hi" \\')
+    await made.hang_up()
+
+
 async def test_closing_ends_calls_and_the_child() -> None:
     async with PhoneRack() as rack:
         _, made, _ = await connect(rack)
-        child = rack._child
-        assert child is not None
+        (child,) = rack.pids
     assert made.end is not None
     with pytest.raises(ProcessLookupError):
-        os.kill(child.pid, 0)
+        os.kill(child, 0)
     with pytest.raises(PhoneError):
         await made.press("1")
