@@ -73,6 +73,7 @@ def redis_options(settings: Settings) -> Sequence[str]:
 
 
 def _redis(settings: Settings) -> Child:
+    settings.redis_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     return Child(
         name="redis",
         argv=[*find_redis(settings), *redis_options(settings)],

@@ -65,13 +65,15 @@ def up(settings: Settings, progress: Progress) -> None:
         progress.say(welcome(settings, credentials, new))
 
 
-def start(settings: Settings, *, ready_within_s: float = READY_WITHIN_S) -> None:
+def start(
+    settings: Settings, *, ready_within_s: float = READY_WITHIN_S
+) -> subprocess.Popen[bytes]:
     """Start the supervisor in a session of its own and wait for `/readyz`.
 
-    Raises ProblemError with the ends of the logs when it is not ready in time.
+    Returns the supervisor, which goes on when this process ends. Raises ProblemError with the ends of the logs when it is not ready in time.
     """
-    settings.log_dir.mkdir(parents=True, exist_ok=True)
-    settings.run_dir.mkdir(parents=True, exist_ok=True)
+    for folder in (settings.log_dir, settings.run_dir, settings.redis_dir):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     for log in settings.log_dir.glob("*.log"):
         bound_log(log)
     with (settings.log_dir / "supervisor.log").open("ab") as output:
@@ -88,10 +90,11 @@ def start(settings: Settings, *, ready_within_s: float = READY_WITHIN_S) -> None
     while True:
         reason = why_not_ready(settings)
         if not reason:
-            return
+            return process
         ended = process.poll() is not None
         if ended or time.monotonic() > deadline:
             stop(settings)
+            process.poll()
             what = "The supervisor ended" if ended else f"Not ready after {ready_within_s:.0f} s"
             raise ProblemError(f"{what}: {reason}\n{_log_tails(settings)}")
         time.sleep(0.1)
