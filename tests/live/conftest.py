@@ -1,0 +1,32 @@
+"""The running system, and one test's hand in it."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from telephony.softphone import PhoneRack
+from tests.live.stack import Api, Baseline, Feed, Scene, Stack
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    """The whole system, started once for all tests that make calls."""
+    stack = Stack()
+    try:
+        stack.start()
+        yield stack
+    finally:
+        stack.stop()
+
+
+@pytest.fixture
+async def scene(stack: Stack, tmp_path: Path) -> AsyncIterator[Scene]:
+    """Callers, agents, API and events of one test; nothing of it is left after the test."""
+    async with Api(stack, "supervisor") as api, Feed(stack) as feed:
+        async with PhoneRack() as rack:
+            scene = Scene(stack, api, feed, rack, tmp_path)
+            baseline = Baseline(scene)
+            yield scene
+        await baseline.restored()
+        assert not baseline.faults()
