@@ -34,6 +34,8 @@ class Credentials:
     """SIP endpoint (`agent8001`, `customer`, `trunk`) -> password."""
     web: dict[str, str] = field(default_factory=dict)
     """Web account (`admin`, `supervisor`, an agent's id) -> the password it was made with."""
+    shown: list[str] = field(default_factory=list)
+    """Web accounts whose passwords were printed on the terminal; that is done once."""
 
     def __repr__(self) -> str:
         return f"Credentials(sip={sorted(self.sip)}, web={sorted(self.web)})"
@@ -60,7 +62,7 @@ def load_credentials(file: Path) -> Credentials | None:
 def ensure_credentials(file: Path, agent_ids: Iterable[str]) -> tuple[Credentials, list[str]]:
     """Load the secrets, make those that are missing, and keep them.
 
-    Returns them with the web accounts that are new, so that their passwords can be shown once.
+    Returns them with the web accounts that were made just now.
     """
     credentials = load_credentials(file) or Credentials(ami_password=_sip_secret())
     agents = list(agent_ids)
@@ -74,6 +76,15 @@ def ensure_credentials(file: Path, agent_ids: Iterable[str]) -> tuple[Credential
     if asdict(credentials) != before or not file.exists():
         write_private(file, json.dumps(asdict(credentials), indent=2) + "\n")
     return credentials, new
+
+
+def take_unshown(file: Path, credentials: Credentials) -> list[str]:
+    """Web accounts whose passwords were never printed; from now on they count as printed."""
+    unshown = [name for name in credentials.web if name not in credentials.shown]
+    if unshown:
+        credentials.shown = list(credentials.web)
+        write_private(file, json.dumps(asdict(credentials), indent=2) + "\n")
+    return unshown
 
 
 def write_private(file: Path, text: str) -> None:

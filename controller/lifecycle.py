@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from controller.children import child_names, own_command
-from controller.credentials import CUSTOMER, Credentials, load_credentials, sip_endpoint
+from controller.credentials import CUSTOMER, Credentials, sip_endpoint, take_unshown
 from controller.problems import ProblemError
 from controller.processes import MARKER, Mark, end_group, group_of
 from controller.settings import Settings
@@ -52,7 +52,7 @@ def up(settings: Settings, progress: Progress) -> None:
         progress.say(f"It runs already: {settings.web_url}  (`./huawu status` tells more)")
         return
     progress.say("Setting up")
-    new = prepare(settings, progress)
+    credentials = prepare(settings, progress)
     with progress.step("leftovers of an earlier run"):
         end_leftovers(settings)
     with progress.step("ports"):
@@ -60,14 +60,11 @@ def up(settings: Settings, progress: Progress) -> None:
     with progress.step("start") as step:
         start(settings)
         step.note = settings.web_url
-    credentials = load_credentials(settings.secrets_file)
-    if credentials is not None:
-        progress.say(welcome(settings, credentials, new))
+    unshown = take_unshown(settings.secrets_file, credentials)
+    progress.say(welcome(settings, credentials, unshown))
 
 
-def start(
-    settings: Settings, *, ready_within_s: float = READY_WITHIN_S
-) -> subprocess.Popen[bytes]:
+def start(settings: Settings, *, ready_within_s: float = READY_WITHIN_S) -> subprocess.Popen[bytes]:
     """Start the supervisor in a session of its own and wait for `/readyz`.
 
     Returns the supervisor, which goes on when this process ends. Raises ProblemError with the ends of the logs when it is not ready in time.
@@ -176,8 +173,8 @@ def status_json(settings: Settings, states: list[ProcessState], not_ready: str) 
     )
 
 
-def welcome(settings: Settings, credentials: Credentials, new_accounts: list[str]) -> str:
-    """How to use what now runs. Passwords are shown only for accounts that were just made."""
+def welcome(settings: Settings, credentials: Credentials, unshown: list[str]) -> str:
+    """How to use what now runs. Passwords are shown for these accounts only."""
     agents = sorted(name for name in credentials.sip if name.startswith("agent"))
     first = agents[0] if agents else sip_endpoint("8001")
     lines = [
@@ -192,12 +189,12 @@ def welcome(settings: Settings, credentials: Credentials, new_accounts: list[str
         f"    number to dial  {SERVICE_NUMBER}",
         "",
     ]
-    if not new_accounts:
+    if not unshown:
         lines.append(f"  Passwords of accounts and phones: {settings.secrets_file}")
         return "\n".join(lines)
-    lines += [f"  Accounts made now (shown once; kept in {settings.secrets_file}):", ""]
+    lines += [f"  Accounts (shown once; kept in {settings.secrets_file}):", ""]
     lines.append(f"    {'web account':<14}{'password':<16}{'SIP user':<14}SIP password")
-    for name in new_accounts:
+    for name in unshown:
         endpoint = sip_endpoint(name)
         user = endpoint if endpoint in credentials.sip else ""
         password = credentials.sip.get(endpoint, "")

@@ -1,6 +1,7 @@
 """The steps of `./huawu up`, in order. Each finds out first whether there is anything to do."""
 
 import asyncio
+import os
 import shutil
 from pathlib import Path
 
@@ -33,8 +34,8 @@ _ASTERISK_PACKAGES = (
 )
 
 
-def prepare(settings: Settings, progress: Progress) -> list[str]:
-    """Make everything ready to start. Returns the web accounts that are new.
+def prepare(settings: Settings, progress: Progress) -> Credentials:
+    """Make everything ready to start. Returns the passwords.
 
     Raises ProblemError (or store.source.BadFile) at the first thing that cannot be mended here.
     """
@@ -57,7 +58,7 @@ def prepare_data(settings: Settings, progress: Progress) -> list[str]:
         step.note = asyncio.run(_prepare_database(settings, company, credentials))
     with progress.step("Asterisk's configuration") as step:
         step.note = str(configure_asterisk(settings, company, credentials).parent)
-    return new
+    return credentials
 
 
 def prepare_programs(settings: Settings, progress: Progress) -> None:

@@ -5,7 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from controller.credentials import CredentialsError, ensure_credentials, load_credentials
+from controller.credentials import (
+    CredentialsError,
+    ensure_credentials,
+    load_credentials,
+    take_unshown,
+)
 
 
 def test_first_start_makes_everything(tmp_path: Path) -> None:
@@ -46,3 +51,12 @@ def test_a_damaged_file_is_named_and_kept(tmp_path: Path, text: str) -> None:
     with pytest.raises(CredentialsError, match=r"secrets\.json is damaged"):
         ensure_credentials(file, [])
     assert file.read_text(encoding="utf-8") == text
+
+
+def test_each_password_is_printed_once(tmp_path: Path) -> None:
+    file = tmp_path / "secrets.json"
+    credentials, _ = ensure_credentials(file, ["8001"])
+    assert take_unshown(file, credentials) == ["admin", "supervisor", "8001"]
+    credentials, _ = ensure_credentials(file, ["8001", "8002"])
+    assert take_unshown(file, credentials) == ["8002"]
+    assert take_unshown(file, credentials) == []
