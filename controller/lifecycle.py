@@ -67,7 +67,8 @@ def up(settings: Settings, progress: Progress) -> None:
 def start(settings: Settings, *, ready_within_s: float = READY_WITHIN_S) -> subprocess.Popen[bytes]:
     """Start the supervisor in a session of its own and wait for `/readyz`.
 
-    Returns the supervisor, which goes on when this process ends. Raises ProblemError with the ends of the logs when it is not ready in time.
+    Returns the supervisor, which goes on when this process ends. Raises ProblemError with the
+    ends of the logs when it is not ready in time.
     """
     for folder in (settings.log_dir, settings.run_dir, settings.redis_dir):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)

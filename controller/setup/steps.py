@@ -43,11 +43,12 @@ def prepare(settings: Settings, progress: Progress) -> Credentials:
     return prepare_data(settings, progress)
 
 
-def prepare_data(settings: Settings, progress: Progress) -> list[str]:
+def prepare_data(settings: Settings, progress: Progress) -> Credentials:
     """The part of `prepare` that is this installation's own: passwords, database, configuration.
 
-    Returns the web accounts that are new. The programs must be there.
+    Returns the passwords. The programs must be there.
     """
+    os.umask(0o077)  # what is made from here on is nobody else's business
     with progress.step("company") as step:
         company = load_company(settings.company)
         step.note = f"{len(company.queues)} queues, {len(company.agents)} agents"
