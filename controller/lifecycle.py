@@ -13,7 +13,7 @@ from controller.children import child_names, own_command
 from controller.credentials import CUSTOMER, Credentials, sip_endpoint, take_unshown
 from controller.problems import ProblemError
 from controller.processes import MARKER, Mark, end_group, group_of
-from controller.settings import Settings
+from controller.settings import ROOT, Settings
 from controller.setup.progress import Progress
 from controller.supervisor import bound_log, children_path, is_running, mark_path
 
@@ -80,7 +80,7 @@ def start(settings: Settings, *, ready_within_s: float = READY_WITHIN_S) -> subp
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            env={**os.environ, MARKER: str(settings.state)},
+            env={**os.environ, "PYTHONPATH": str(ROOT), MARKER: str(settings.state)},
             start_new_session=True,
             cwd="/",
         )
