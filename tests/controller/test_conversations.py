@@ -1,0 +1,170 @@
+"""The AGI routes against a scripted channel: what is set on it, and in which order."""
+
+from pathlib import Path
+
+import pytest
+
+from acd.company import load_company
+from acd.distribution import Distribution
+from acd.service import DistributionService
+from controller.conversations import Conversations
+from ivr.versions import FlowVersions
+from telephony.agi import CallerHungUp
+from telephony.clock import Clock
+from telephony.events import AgentState, CallStage, PhoneChanged
+from tests.acd.test_service import Memory
+
+COMPANY = Path(__file__).parents[2] / "company"
+
+
+class Channel:
+    """Stands for an ``AgiSession``: presses keys at once, remembers what was set and played."""
+
+    def __init__(self, *, keys: str = "", arguments: tuple[str, ...] = (), **variables: str):
+        self.uniqueid = "huawu-1.1"
+        self.channel = "PJSIP/trunk-1"
+        self.path = "test"
+        self.arguments = arguments
+        self.variables = {"CALLERID(num)": "13800000000", "HUAWU_DIALLED": "8000", **variables}
+        self.set: list[tuple[str, str]] = []
+        self.played: list[str] = []
+        self.keys = list(keys)
+        self.hung_up = False
+
+    async def get_variable(self, name: str) -> str | None:
+        return self.variables.get(name)
+
+    async def set_variable(self, name: str, value: str) -> None:
+        self.variables[name] = value
+        self.set.append((name, value))
+
+    async def stream_file(self, path: str, escape_digits: str = "") -> str:
+        self.played.append(Path(path).name.rsplit("-", 1)[0])
+        return self.keys.pop(0) if self.keys and escape_digits else ""
+
+    async def wait_for_digit(self, seconds: float) -> str:
+        if not self.keys:
+            raise CallerHungUp("the script is over")
+        return self.keys.pop(0)
+
+    async def hang_up(self) -> None:
+        self.hung_up = True
+
+
+class Centre:
+    """The example company with its menu, and nothing outside."""
+
+    def __init__(self) -> None:
+        self.memory = Memory()
+        company = load_company(COMPANY)
+        self.service = DistributionService(
+            Distribution(company), clock=Clock(), journal=self.memory, carry_out=lambda _: None
+        )
+        self.routes = Conversations(
+            company=company,
+            menus=FlowVersions(COMPANY),
+            service=self.service,
+            clock=Clock(),
+            may_record=lambda queue: queue == "order",
+        ).routes()
+
+    async def run(self, path: str, channel: Channel) -> Channel:
+        await self.routes[path](channel)  # type: ignore[arg-type]
+        return channel
+
+
+@pytest.fixture
+def centre() -> Centre:
+    return Centre()
+
+
+async def test_a_menu_ends_with_the_queue_entry_on_the_channel_and_the_word_last(
+    centre: Centre,
+) -> None:
+    channel = await centre.run("menu", Channel(keys="12"))
+    kept = channel.variables
+    assert (kept["HUAWU_QUEUE"], kept["HUAWU_LANGUAGE"]) == ("order", "zh-CN")
+    assert kept["HUAWU_RECORD"] == "1"
+    assert float(kept["HUAWU_ENQUEUED"]) > 0
+    assert channel.set[-1] == ("HUAWU_NEXT", "wait")
+    assert "nobody_signed_in" in kept["HUAWU_SAY"]
+    assert centre.service.stage(channel.uniqueid) is CallStage.WAITING
+
+
+async def test_a_free_agent_rides_in_the_answer(centre: Centre) -> None:
+    await centre.service.sign_in("8003", "agent:8003")
+    await centre.service.ready("8003", "agent:8003")
+    channel = await centre.run("menu", Channel(keys="12"))
+    assert dict(channel.set)["HUAWU_AGENT"] == "8003"
+    assert dict(channel.set)["HUAWU_LABEL"] == "订单查询"
+    assert channel.set[-1] == ("HUAWU_NEXT", "offer")
+    centre.service.stop()
+
+
+async def test_who_hangs_up_in_the_menu_gets_no_word(centre: Centre) -> None:
+    channel = await centre.run("menu", Channel(keys="1"))
+    assert channel.set == []
+    assert centre.service.stage(channel.uniqueid) is CallStage.MENU
+
+
+async def test_a_caller_queued_before_the_controller_died_hears_no_menu_again(
+    centre: Centre,
+) -> None:
+    await centre.run("menu", Channel(keys="12"))
+    again = await centre.run("menu", Channel())
+    assert again.played == []
+    assert again.set[-1] == ("HUAWU_NEXT", "wait")
+
+
+async def test_a_tick_of_an_unknown_caller_is_adopted_from_the_channel(centre: Centre) -> None:
+    entry = {"HUAWU_QUEUE": "returns", "HUAWU_ENQUEUED": f"{Clock().now() - 30:.3f}"}
+    channel = await centre.run("tick", Channel(HUAWU_LANGUAGE="en", **entry))
+    assert channel.set[-1] == ("HUAWU_NEXT", "wait")
+    assert centre.memory.contacts[channel.uniqueid]["queued"] == float(entry["HUAWU_ENQUEUED"])
+
+
+async def test_an_offers_end_reaches_the_distribution(centre: Centre) -> None:
+    await centre.service.sign_in("8003", "agent:8003")
+    await centre.service.ready("8003", "agent:8003")
+    await centre.run("menu", Channel(keys="12"))
+    channel = await centre.run("offer-ended", Channel(arguments=("BUSY", "17", "300")))
+    assert channel.set[-1] == ("HUAWU_NEXT", "wait")
+    assert centre.service.agent_state("8003") is AgentState.NOT_READY
+    centre.service.stop()
+
+
+async def test_after_the_talk_the_caller_hears_goodbye(centre: Centre) -> None:
+    channel = await centre.run("after", Channel())
+    assert "goodbye" in dict(channel.set)["HUAWU_SAY"]
+    assert channel.set[-1] == ("HUAWU_NEXT", "hangup")
+
+
+@pytest.mark.parametrize(
+    "state, code, prompt, after",
+    [
+        ("out", "*45", "agent_signed_in", AgentState.NOT_READY),
+        ("out", "*46", "agent_not_signed_in", AgentState.SIGNED_OUT),
+        ("in", "*46", "agent_ready", AgentState.READY),
+        ("ready", "*46", "agent_not_ready", AgentState.NOT_READY),
+        ("ready", "*45", "agent_signed_out", AgentState.SIGNED_OUT),
+        ("in, no phone", "*46", "agent_not_allowed", AgentState.NOT_READY),
+        ("in", "*47", "agent_not_allowed", AgentState.NOT_READY),
+    ],
+)
+async def test_feature_codes(
+    centre: Centre, state: str, code: str, prompt: str, after: AgentState
+) -> None:
+    if state != "out":
+        await centre.service.sign_in("8003", "agent:8003")
+    if state == "ready":
+        await centre.service.ready("8003", "agent:8003")
+    if "no phone" in state:
+        centre.service.ask(PhoneChanged(at=0, agent="8003", reachable=False))
+    channel = await centre.run("feature", Channel(arguments=(code,), HUAWU_AGENT_ID="8003"))
+    assert channel.played == [prompt]
+    assert centre.service.agent_state("8003") is after
+
+
+async def test_a_phone_that_is_no_agents_may_do_nothing(centre: Centre) -> None:
+    channel = await centre.run("feature", Channel(arguments=("*45",)))
+    assert channel.played == ["agent_not_allowed"]
