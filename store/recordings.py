@@ -1,0 +1,217 @@
+"""What is filed of recorded talks: the recording, the wish for its text, the text of each leg.
+
+Two programs meet here: the controller files recordings and asks for their text, a transcriber
+claims the wish for a limited time (a lease), renews it while it works, and files the text.
+"""
+
+import enum
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, and_, insert, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from store.database import Database
+from store.schema import recordings, transcription_jobs, transcripts
+
+_jobs = transcription_jobs.c
+
+
+class Leg(enum.StrEnum):
+    """One side of a talk."""
+
+    CUSTOMER = "customer"
+    AGENT = "agent"
+
+
+class JobState(enum.StrEnum):
+    """How far the wish for a text is."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recording:
+    """One recorded talk; keyed by contact and offer."""
+
+    contact: str
+    offer: int
+    agent: str
+    language: str  # of the queue entry, "" when not known
+    folder: str  # below the recordings folder
+    seconds: float
+    talked: float  # by the event log; -1 when it does not say
+    fault: str
+    started_at: float  # Unix seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transcript:
+    """The text of one leg; ``segments`` are ``{start, end, text}``, seconds from the start."""
+
+    contact: str
+    offer: int
+    leg: Leg
+    language: str
+    engine: str
+    model: str
+    text: str
+    segments: Sequence[Mapping[str, Any]]
+    fault: str
+    made_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A recording whose text a worker has undertaken to make, for the ``attempts``-th time."""
+
+    recording: Recording
+    attempts: int
+
+
+class RecordingStore:
+    """The tables of recordings, transcription jobs and transcripts."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def file(self, recording: Recording, *, now: float, transcribe: bool) -> bool:
+        """Store a recording and the wish for its text; False when it was already there."""
+        job = {
+            "contact": recording.contact,
+            "offer": recording.offer,
+            "state": JobState.PENDING,
+            "claimed_by": "",
+            "claimed_at": 0.0,
+            "attempts": 0,
+            "made_at": now,
+        }
+        async with self._database.write() as connection:
+            statement = self._insert(recordings).values(**asdict(recording))
+            filed = await connection.execute(statement.on_conflict_do_nothing())
+            if filed.rowcount and transcribe:
+                await connection.execute(insert(transcription_jobs).values(**job))
+        return bool(filed.rowcount)
+
+    async def of_contact(self, contact: str) -> list[Recording]:
+        """The contact's recordings, in the order of its offers."""
+        query = select(recordings).where(recordings.c.contact == contact)
+        async with self._database.read() as connection:
+            rows = (await connection.execute(query.order_by(recordings.c.offer))).all()
+        return [_recording(row) for row in rows]
+
+    async def get(self, contact: str, offer: int) -> Recording | None:
+        """One recording."""
+        return next((r for r in await self.of_contact(contact) if r.offer == offer), None)
+
+    async def transcripts(self, contact: str) -> list[Transcript]:
+        """The texts of all talks of a contact; of each the agent's leg, then the customer's."""
+        query = select(transcripts).where(transcripts.c.contact == contact)
+        async with self._database.read() as connection:
+            rows = await connection.execute(query.order_by(transcripts.c.offer, transcripts.c.leg))
+        fields = [dict(row._mapping) for row in rows]
+        return [Transcript(**{**each, "leg": Leg(each["leg"])}) for each in fields]
+
+    async def job_state(self, contact: str, offer: int) -> JobState | None:
+        """How far the wish for a text is; None when there is none."""
+        query = select(_jobs.state).where(_is_job(contact, offer))
+        async with self._database.read() as connection:
+            state = (await connection.execute(query)).scalar()
+        return None if state is None else JobState(state)
+
+    # -- for workers ---------------------------------------------------------------------------
+
+    async def claim(self, worker: str, *, now: float, lease: float) -> Claim | None:
+        """Undertake the oldest wish that nobody works on; None when there is none.
+
+        Whoever has not renewed for ``lease`` seconds is taken for dead.
+        """
+        free = or_(
+            _jobs.state == JobState.PENDING,
+            and_(_jobs.state == JobState.RUNNING, _jobs.claimed_at < now - lease),
+        )
+        oldest = select(transcription_jobs).where(free).order_by(_jobs.made_at).limit(1)
+        async with self._database.read() as connection:  # spares SQLite's write lock when idle
+            if (await connection.execute(oldest)).first() is None:
+                return None
+        async with self._database.write() as connection:
+            # FOR UPDATE is PostgreSQL's; SQLite has locked the whole file by now.
+            job = (await connection.execute(oldest.with_for_update(skip_locked=True))).first()
+            if job is None:
+                return None
+            await connection.execute(
+                update(transcription_jobs)
+                .where(_is_job(job.contact, job.offer))
+                .values(
+                    state=JobState.RUNNING,
+                    claimed_by=worker,
+                    claimed_at=now,
+                    attempts=job.attempts + 1,
+                )
+            )
+            recording = await self._recording(connection, job.contact, job.offer)
+        return Claim(recording=recording, attempts=job.attempts + 1)
+
+    async def renew(self, worker: str, contact: str, offer: int, *, now: float) -> bool:
+        """Say that the worker still lives; False when the job is no longer its own."""
+        mine = and_(_is_job(contact, offer), _jobs.claimed_by == worker)
+        return await self._change(mine, claimed_at=now)
+
+    async def workers(self) -> list[str]:
+        """Who works on something just now, or died while doing so."""
+        query = select(_jobs.claimed_by).where(_jobs.state == JobState.RUNNING).distinct()
+        async with self._database.read() as connection:
+            return list((await connection.execute(query)).scalars())
+
+    async def release(self, workers: Collection[str]) -> bool:
+        """Give back what these workers undertook; True when there was anything."""
+        theirs = and_(_jobs.state == JobState.RUNNING, _jobs.claimed_by.in_(workers))
+        return await self._change(theirs, state=JobState.PENDING, claimed_by="")
+
+    async def file_transcripts(self, texts: Sequence[Transcript]) -> None:
+        """Store the texts of one talk's legs, in place of earlier ones."""
+        rows = [asdict(text) for text in texts]
+        statement = self._insert(transcripts)
+        key = ("contact", "offer", "leg")
+        replaced = {
+            column.name: statement.excluded[column.name]
+            for column in transcripts.columns
+            if column.name not in key
+        }
+        upsert = statement.on_conflict_do_update(index_elements=key, set_=replaced)
+        async with self._database.write() as connection:
+            await connection.execute(upsert, rows)
+
+    async def end_job(self, contact: str, offer: int, state: JobState) -> None:
+        """The text is there, or never will be."""
+        await self._change(_is_job(contact, offer), state=state, claimed_by="")
+
+    async def _change(self, which: ColumnElement[bool], **values: Any) -> bool:
+        async with self._database.write() as connection:
+            result = await connection.execute(
+                update(transcription_jobs).where(which).values(**values)
+            )
+        return bool(result.rowcount)
+
+    async def _recording(self, connection: AsyncConnection, contact: str, offer: int) -> Recording:
+        query = select(recordings).where(
+            recordings.c.contact == contact, recordings.c.offer == offer
+        )
+        return _recording((await connection.execute(query)).one())
+
+    def _insert(self, table: Any) -> Any:
+        dialect = postgresql if self._database.dialect == "postgresql" else sqlite
+        return dialect.insert(table)
+
+
+def _is_job(contact: str, offer: int) -> ColumnElement[bool]:
+    return and_(_jobs.contact == contact, _jobs.offer == offer)
+
+
+def _recording(row: Row[Any]) -> Recording:
+    return Recording(**dict(row._mapping))
