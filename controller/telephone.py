@@ -116,13 +116,9 @@ class Telephone:
     async def _take_picture(self) -> PictureTaken:
         asked_at = self._clock.now()
         channels = await self.link.list("Status", [("Variables", ",".join(ENTRY_VARIABLES))])
-        try:
-            contacts: Sequence[AmiMessage] = await self.link.list("PJSIPShowContacts")
-        except AmiRefused as refusal:  # Asterisk refuses to list nothing
-            if "No Contacts found" not in str(refusal):
-                raise
-            contacts = []
-        return picture(asked_at, channels, contacts)
+        # Not PJSIPShowContacts: its write class `system` also reads passwords and starts programs.
+        devices = await self.link.list("DeviceStateList")
+        return picture(asked_at, channels, devices)
 
     async def _keep_picture(self) -> None:
         while True:

@@ -330,7 +330,8 @@ def _is_closed(file: Path | None) -> bool:
     if file is None:
         return True
     with file.open("rb") as opened:
-        return opened.read(44)[40:44] != bytes(4)
+        length = opened.read(44)[40:]
+    return len(length) == 4 and length != bytes(4)
 
 
 @contextlib.contextmanager

@@ -44,6 +44,7 @@ _OFFER_ENDS = {
     "CANCEL": OfferEnd.CALLER_GONE,
 }
 _CALL_REJECTED = "21"
+_NO_PHONE = frozenset({"UNAVAILABLE", "INVALID", "UNKNOWN", ""})
 
 
 def agent_of_channel(channel: str) -> str:
@@ -118,21 +119,21 @@ def _contact_status(message: AmiMessage, now: float) -> PhoneChanged | None:
 
 
 def picture(
-    asked_at: float, channels: Iterable[AmiMessage], contacts: Iterable[AmiMessage]
+    asked_at: float, channels: Iterable[AmiMessage], devices: Iterable[AmiMessage]
 ) -> PictureTaken:
-    """What Asterisk carries, from the items of ``Status`` and ``PJSIPShowContacts``.
+    """What Asterisk carries, from the items of ``Status`` and ``DeviceStateList``.
 
     Args:
         asked_at: Unix seconds when the first of the two was asked for.
         channels: ``Status`` items, asked for with ``ENTRY_VARIABLES``.
-        contacts: ``ContactList`` items.
+        devices: ``DeviceStateChange`` items: a phone that is not registered is UNAVAILABLE.
     """
     legs = tuple(leg for leg in map(_leg, channels) if leg)
     phones = frozenset(
         agent
-        for item in contacts
-        if item.get("Status") != "Unreachable"
-        and (agent := agent_of_endpoint(item.get("Endpoint") or item.get("Aor")))
+        for item in devices
+        if item.get("State") not in _NO_PHONE
+        and (agent := agent_of_endpoint(item.get("Device").removeprefix("PJSIP/")))
     )
     return PictureTaken(at=asked_at, legs=legs, phones=phones)
 

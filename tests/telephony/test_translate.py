@@ -152,9 +152,16 @@ def test_a_picture() -> None:
         "Variable: HUAWU_PRIORITY=(null)\nVariable: HUAWU_LANGUAGE=zh-CN\n",
     )
     feature_code = message("Event: Status\n", AGENT.format(contact=""), "BridgeID: \n")
-    phone = message("Event: ContactList\nEndpoint: agent8001\nStatus: Reachable\n")
-    dead = message("Event: ContactList\nEndpoint: agent8002\nStatus: Unreachable\n")
-    seen = picture(7.0, [waiting, feature_code], [phone, dead])
+    devices = [
+        message(f"Event: DeviceStateChange\nDevice: {device}\nState: {state}\n")
+        for device, state in [
+            ("PJSIP/agent8001", "NOT_INUSE"),
+            ("PJSIP/agent8002", "UNAVAILABLE"),
+            ("PJSIP/trunk", "INUSE"),
+            ("Queue:huawu-order_avail", "NOT_INUSE"),
+        ]
+    ]
+    seen = picture(7.0, [waiting, feature_code], devices)
     assert seen.phones == {"8001"}
     (leg,) = seen.legs
     assert (leg.contact, leg.channel, leg.agent) == (CONTACT, "PJSIP/trunk-00000007", "")
