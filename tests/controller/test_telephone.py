@@ -1,0 +1,185 @@
+"""What goes over the manager link, against a manager port that answers as Asterisk does."""
+
+import asyncio
+import contextlib
+
+import pytest
+
+from controller.telephone import CONTEXTS, Telephone
+from telephony.clock import Clock
+from telephony.commands import HangUp, MirrorAgent, OfferContact, ReturnToWaiting, TakePicture
+from telephony.events import LegHungUp, PictureTaken
+from tests.telephony.test_ami import FakeAsterisk, field
+from tests.telephony.until import until
+
+OFFER = OfferContact(
+    contact="huawu-1.1", channel="PJSIP/trunk-1", agent="8001", offer=2, ring=15, label="物流"
+)
+
+
+def listing(*items: str) -> str:
+    """A list answer: start, items, end."""
+    events = "".join(f"Event: {item}\r\nActionID: {{id}}\r\n\r\n" for item in items)
+    return (
+        "Response: Success\r\nActionID: {id}\r\nEventList: start\r\n\r\n"
+        f"{events}Event: ListDone\r\nActionID: {{id}}\r\nEventList: Complete\r\n\r\n"
+    )
+
+
+REFUSED = "Response: Error\r\nActionID: {id}\r\nMessage: No Contacts found\r\n\r\n"
+
+
+class Line:
+    """A telephone on a fake Asterisk, and what the rooms heard of it."""
+
+    def __init__(self, asterisk: FakeAsterisk) -> None:
+        self.asterisk = asterisk
+        self.heard: list[object] = []
+        self.ups = 0
+        asterisk.answers |= {
+            "ShowDialPlan": listing("ListDialplan\r\nContext: x"),
+            "Status": listing(
+                "Status\r\nChannel: PJSIP/trunk-1\r\nUniqueid: huawu-1.1\r\nContext: huawu-wait\r\n"
+                "ChanVariable: HUAWU_CONTACT=huawu-1.1\r\nVariable: HUAWU_QUEUE=order"
+            ),
+            "PJSIPShowContacts": REFUSED,
+        }
+        self.telephone = Telephone(
+            host="127.0.0.1",
+            port=asterisk.port,
+            secret="secret",
+            clock=Clock(),
+            queues=["order", "vip"],
+            hear=self.heard.append,
+            up=self._up,
+        )
+
+    def _up(self) -> None:
+        self.ups += 1
+
+    def actions(self, *names: str) -> list[list[str]]:
+        """The fields of the sent actions of these names, in order, without their ids."""
+        found = [a for a in self.asterisk.actions if field(a, "Action") in names]
+        return [
+            [line for line in action.split("\r\n") if line and not line.startswith("ActionID")]
+            for action in found
+        ]
+
+
+@pytest.fixture
+async def line():
+    asterisk = FakeAsterisk()
+    await asterisk.start()
+    line = Line(asterisk)
+    running = asyncio.create_task(line.telephone.run())
+    await until(lambda: line.ups)
+    yield line
+    running.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
+    await asterisk.stop()
+
+
+async def test_first_the_contexts_then_a_picture_then_service(line: Line) -> None:
+    shown = [field(action, "Context") for action in line.asterisk.sent("ShowDialPlan")]
+    assert shown == list(CONTEXTS)
+    (picture,) = line.heard
+    assert isinstance(picture, PictureTaken)
+    assert [leg.contact for leg in picture.legs] == ["huawu-1.1"]
+    assert picture.phones == frozenset()
+    assert line.telephone.is_reconciled
+
+
+async def test_an_offer_sets_the_label_and_then_redirects(line: Line) -> None:
+    line.telephone.carry_out(OFFER)
+    await until(lambda: line.actions("Redirect"))
+    assert line.actions("Setvar", "Redirect") == [
+        ["Action: Setvar", "Channel: PJSIP/trunk-1", "Variable: HUAWU_LABEL", "Value: 物流"],
+        ["Action: Redirect", "Channel: PJSIP/trunk-1", "Context: huawu-offer",
+         "Exten: 8001*2*15", "Priority: 1"],
+    ]  # fmt: skip
+
+
+async def test_back_to_waiting_and_hang_up(line: Line) -> None:
+    line.telephone.carry_out(ReturnToWaiting(contact="huawu-1.1", channel="PJSIP/trunk-1"))
+    line.telephone.carry_out(HangUp(channel="PJSIP/trunk-2"))
+    await until(lambda: line.actions("Redirect") and line.actions("Hangup"))
+    assert line.actions("Redirect")[0][2:4] == ["Context: huawu-wait", "Exten: w"]
+    assert line.actions("Hangup")[0][1] == "Channel: PJSIP/trunk-2"
+
+
+async def test_a_refused_move_is_not_repeated_but_looked_at(line: Line) -> None:
+    line.asterisk.answers["Redirect"] = (
+        "Response: Error\r\nActionID: {id}\r\nMessage: Channel does not exist\r\n\r\n"
+    )
+    line.telephone.carry_out(OFFER)
+    await until(lambda: len(line.heard) == 2)
+    assert isinstance(line.heard[1], PictureTaken)
+    assert len(line.actions("Redirect")) == 1
+
+
+async def test_a_picture_on_request(line: Line) -> None:
+    line.telephone.carry_out(TakePicture(why="test"))
+    await until(lambda: len(line.heard) == 2)
+
+
+async def test_events_are_heard_and_a_lost_phone_is_looked_at_first(line: Line) -> None:
+    line.asterisk.send(
+        "Event: Hangup\r\nChannel: PJSIP/trunk-1\r\nUniqueid: huawu-1.1\r\nCause: 16\r\n"
+        "ChanVariable: HUAWU_CONTACT=huawu-1.1\r\n\r\n"
+        "Event: ContactStatus\r\nEndpointName: agent8001\r\nContactStatus: Removed\r\n\r\n"
+    )
+    await until(lambda: len(line.heard) == 3)
+    assert isinstance(line.heard[1], LegHungUp)
+    assert isinstance(line.heard[2], PictureTaken)
+
+
+async def test_the_mirror_tells_what_changed_and_no_more(line: Line) -> None:
+    def mirror(*queues: str, paused: bool) -> None:
+        line.telephone.carry_out(
+            MirrorAgent(agent="8001", queues=frozenset(queues), paused=paused, reason="")
+        )
+
+    def told() -> list[str]:
+        return [
+            " ".join(word.split(": ")[1] for word in action)
+            for action in line.actions("QueueAdd", "QueueRemove", "QueuePause")
+        ]
+
+    phone = "PJSIP/agent8001"
+    mirror("order", paused=True)
+    first = [f"QueueRemove huawu-vip {phone}", f"QueueAdd huawu-order {phone}",
+             f"QueuePause {phone} 1 "]  # fmt: skip
+    await until(lambda: len(told()) == 3)
+    assert told() == first
+    mirror("order", paused=False)
+    await until(lambda: len(told()) == 4)
+    assert told()[3] == f"QueuePause {phone} 0 "
+    mirror(paused=False)
+    await until(lambda: len(told()) == 5)
+    assert told()[4] == f"QueueRemove huawu-order {phone}"
+
+
+async def test_after_a_loss_everything_is_compared_anew(line: Line) -> None:
+    line.asterisk.cut()
+    await until(lambda: not line.telephone.is_reconciled)
+    await until(lambda: line.ups == 2)
+    assert line.telephone.is_reconciled
+    assert len([event for event in line.heard if isinstance(event, PictureTaken)]) == 2
+
+
+async def test_a_strange_dialplan_is_never_served() -> None:
+    asterisk = FakeAsterisk()
+    await asterisk.start()
+    line = Line(asterisk)
+    asterisk.answers["ShowDialPlan"] = (
+        "Response: Error\r\nActionID: {id}\r\nMessage: Did not find context\r\n\r\n"
+    )
+    running = asyncio.create_task(line.telephone.run())
+    await until(lambda: len(asterisk.sent("Login")) >= 2)  # dropped, and tried again
+    assert line.ups == 0
+    assert not line.telephone.is_reconciled
+    running.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
+    await asterisk.stop()
