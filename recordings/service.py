@@ -259,12 +259,10 @@ async def _closed(files: tuple[Path, ...]) -> None:
     sizes: dict[Path, int] = {}
     changed_at = time.monotonic()
     while (now := time.monotonic()) < end:
-        if all(_is_closed(path) for path in files):
-            return
         seen = {path: path.stat().st_size for path in files if path.exists()}
         if seen != sizes:
             sizes, changed_at = seen, now
-        elif now - changed_at > _SETTLED:
+        elif now - changed_at > _SETTLED or all(_is_closed(path) for path in files):
             return
         await asyncio.sleep(0.05)
 

@@ -1,0 +1,121 @@
+"""The only home of vosk: one model for each language, fast, word by word.
+
+Also knows where vosk's models lie on the internet, and fetches one.
+"""
+
+import hashlib
+import json
+import shutil
+import urllib.request
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import vosk
+
+from recordings import audio
+from recordings.recogniser import Segment
+
+_FEED = audio.RATE // 5  # samples given to the decoder at once
+_FETCH_TIMEOUT = 30.0  # seconds without a byte
+_WITHOUT_BLANKS = ("zh", "ja")
+
+vosk.SetLogLevel(-1)
+
+
+class VoskRecogniser:
+    """A vosk model. A fresh decoder costs about a second of CPU, so one is kept and reset."""
+
+    engine = "vosk"
+
+    def __init__(self, path: Path, *, model: str) -> None:
+        self.model = model
+        self._decoder: Any = vosk.KaldiRecognizer(vosk.Model(str(path)), audio.RATE)
+        self._decoder.SetWords(True)
+
+    def recognise(self, path: Path, language: str) -> list[Segment]:
+        """See ``Recogniser.recognise``."""
+        blank = "" if language.split("-")[0] in _WITHOUT_BLANKS else " "
+        self._decoder.Reset()
+        # The decoder's clock runs on over a reset.
+        found: list[Segment] = []
+        begin: float | None = None
+        fed = 0
+        for block in audio.blocks(path, samples=_FEED):
+            fed += block.size
+            if self._decoder.AcceptWaveform(block.astype("<i2").tobytes()):
+                begin = _take(self._decoder.Result(), found, blank, begin)
+        _take(self._decoder.FinalResult(), found, blank, begin)
+        return found
+
+
+def _take(result: str, found: list[Segment], blank: str, begin: float | None) -> float | None:
+    words = json.loads(result).get("result", [])
+    if words:
+        text = blank.join(word["word"] for word in words)
+        found.append(Segment(start=words[0]["start"], end=words[-1]["end"], text=text))
+    return begin
+
+
+class FetchError(Exception):
+    """A model cannot be fetched; the text says why and what to do instead."""
+
+
+def fetch_model(language: str, target: Path, say: Callable[[str], None]) -> None:
+    """Fetch the small model of a language (vosk's code, like ``cn``) into the folder ``target``.
+
+    Raises:
+        FetchError: the site cannot be reached, has no such model, or sent a damaged one.
+    """
+    archive = target.with_suffix(".zip.part")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        entry = _listed(language)
+        say(f"fetching {entry['name']} ({entry.get('size_text', 'unknown size')})")
+        _download(vosk.MODEL_PRE_URL + entry["name"] + ".zip", archive, entry.get("md5", ""))
+        _unpack(archive, target)
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise FetchError(
+            f"vosk's model for {language!r} cannot be fetched from {vosk.MODEL_PRE_URL} "
+            f"({type(error).__name__}: {error}); unpack one from there into {target} by hand"
+        ) from error
+    finally:
+        archive.unlink(missing_ok=True)
+
+
+def _listed(language: str) -> dict[str, Any]:
+    with urllib.request.urlopen(vosk.MODEL_LIST_URL, timeout=_FETCH_TIMEOUT) as answer:  # noqa: S310
+        listed: list[dict[str, Any]] = json.load(answer)
+    for entry in listed:
+        if (entry["lang"], entry["type"], entry["obsolete"]) == (language, "small", "false"):
+            return entry
+    raise ValueError("the site lists no small model for it")
+
+
+def _download(url: str, archive: Path, md5: str) -> None:
+    digest = hashlib.md5(usedforsecurity=False)
+    with (
+        urllib.request.urlopen(url, timeout=_FETCH_TIMEOUT) as answer,  # noqa: S310
+        archive.open("wb") as file,
+    ):
+        while block := answer.read(1 << 20):
+            digest.update(block)
+            file.write(block)
+    if md5 and digest.hexdigest() != md5:
+        raise ValueError("the file is damaged")
+
+
+def _unpack(archive: Path, target: Path) -> None:
+    """Unpack the archive's one top folder as ``target``, which appears whole or not at all."""
+    making = target.with_name(f".{target.name}.making")
+    shutil.rmtree(making, ignore_errors=True)
+    try:
+        with zipfile.ZipFile(archive) as content:
+            content.extractall(making)  # noqa: S202 - zipfile strips .. and absolute names
+        folders = [path for path in making.iterdir() if path.is_dir()]
+        if len(folders) != 1:
+            raise ValueError("the archive is not one model folder")
+        folders[0].rename(target)
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
