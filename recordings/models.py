@@ -6,6 +6,7 @@ here, once. Vosk's models are fetched on demand (`huawu models --get zh-CN`), or
 """
 
 import argparse
+import contextlib
 import hashlib
 import importlib.util
 import os
@@ -103,7 +104,7 @@ def _package_file(package: str, name: str) -> Path:
 
 def vosk_code(language: str) -> str:
     """Vosk's name of a language: ``zh-CN`` is ``cn``."""
-    short = language.split("-")[0].lower()
+    short = language.split("-", maxsplit=1)[0].lower()
     return _VOSK_CODES.get(short, short)
 
 
@@ -150,10 +151,8 @@ def present_models(models_dir: Path) -> list[str]:
 
 def prepare_models(models_dir: Path) -> list[str]:
     """Get what can be had without the internet, and name everything present."""
-    try:
+    with contextlib.suppress(ModelMissingError):  # each call's record says that none was there
         whisper_model_path(models_dir)
-    except ModelMissingError:
-        pass  # the record of each call says that no model was there
     return present_models(models_dir)
 
 

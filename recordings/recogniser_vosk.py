@@ -33,29 +33,32 @@ class VoskRecogniser:
         self.model = model
         self._decoder: Any = vosk.KaldiRecognizer(vosk.Model(str(path)), audio.RATE)
         self._decoder.SetWords(True)
+        self._fed = 0  # samples ever: the decoder's clock runs on over a reset
 
     def recognise(self, path: Path, language: str) -> list[Segment]:
         """See ``Recogniser.recognise``."""
-        blank = "" if language.split("-")[0] in _WITHOUT_BLANKS else " "
+        blank = "" if language.split("-", maxsplit=1)[0] in _WITHOUT_BLANKS else " "
         self._decoder.Reset()
-        # The decoder's clock runs on over a reset.
         found: list[Segment] = []
-        begin: float | None = None
-        fed = 0
+        zero = self._fed / audio.RATE
         for block in audio.blocks(path, samples=_FEED):
-            fed += block.size
+            self._fed += block.size
             if self._decoder.AcceptWaveform(block.astype("<i2").tobytes()):
-                begin = _take(self._decoder.Result(), found, blank, begin)
-        _take(self._decoder.FinalResult(), found, blank, begin)
-        return found
+                found += _segments(self._decoder.Result(), blank, zero)
+        return found + _segments(self._decoder.FinalResult(), blank, zero)
 
 
-def _take(result: str, found: list[Segment], blank: str, begin: float | None) -> float | None:
+def _segments(result: str, blank: str, zero: float) -> list[Segment]:
     words = json.loads(result).get("result", [])
-    if words:
-        text = blank.join(word["word"] for word in words)
-        found.append(Segment(start=words[0]["start"], end=words[-1]["end"], text=text))
-    return begin
+    if not words:
+        return []
+    return [
+        Segment(
+            start=round(words[0]["start"] - zero, 2),
+            end=round(words[-1]["end"] - zero, 2),
+            text=blank.join(word["word"] for word in words),
+        )
+    ]
 
 
 class FetchError(Exception):
@@ -112,7 +115,7 @@ def _unpack(archive: Path, target: Path) -> None:
     shutil.rmtree(making, ignore_errors=True)
     try:
         with zipfile.ZipFile(archive) as content:
-            content.extractall(making)  # noqa: S202 - zipfile strips .. and absolute names
+            content.extractall(making)
         folders = [path for path in making.iterdir() if path.is_dir()]
         if len(folders) != 1:
             raise ValueError("the archive is not one model folder")

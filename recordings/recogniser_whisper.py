@@ -37,7 +37,7 @@ class WhisperRecogniser:
 
     def recognise(self, path: Path, language: str) -> list[Segment]:
         """See ``Recogniser.recognise``; an unknown language is detected."""
-        code = language.split("-")[0] or None
+        code = language.split("-", maxsplit=1)[0] or None
         found: list[Segment] = []
         for begin, samples in portions(path):
             segments, _ = self._whisper.transcribe(
