@@ -1,0 +1,101 @@
+"""What the web is given by the rest of the house: values and narrow interfaces, no settings."""
+
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from acd.company import Company
+from store.accounts import Accounts
+from store.event_log import EventLog
+from store.sessions import Sessions
+from telephony.events import RecordedEvent
+
+
+class AgentActions(Protocol):
+    """What a person may ask for an agent. ``author`` is ``agent:8001`` or ``supervisor:NAME``.
+
+    Each raises ``acd.wishes.ActionRefused`` when the agent's state does not allow it.
+    """
+
+    async def sign_in(self, agent: str, author: str) -> None:
+        """Sign in, not ready."""
+
+    async def sign_out(self, agent: str, author: str) -> None:
+        """Sign out; during a call the wish is kept for after it."""
+
+    async def ready(self, agent: str, author: str) -> None:
+        """Take calls; from wrap-up this finishes it."""
+
+    async def not_ready(self, agent: str, reason: str, author: str) -> None:
+        """Take no calls; during a call the wish is kept for after it."""
+
+    async def finish_wrap_up(self, agent: str, author: str) -> None:
+        """The notes are done."""
+
+
+class TranscriptRow(Protocol):
+    """One side of a recorded talk as text; rows of ``store/schema.py: transcripts`` fit."""
+
+    @property
+    def offer(self) -> int:
+        """The offer whose talk it is."""
+
+    @property
+    def leg(self) -> str:
+        """``customer`` or ``agent``."""
+
+    @property
+    def language(self) -> str:
+        """Language it was recognised in."""
+
+    @property
+    def engine(self) -> str:
+        """Name of the recogniser, "" when none could be used."""
+
+    @property
+    def model(self) -> str:
+        """Name of its model."""
+
+    @property
+    def text(self) -> str:
+        """All that was said."""
+
+    @property
+    def segments(self) -> Sequence[Mapping[str, object]]:
+        """``{start, end, text}`` in seconds from the talk's begin."""
+
+    @property
+    def fault(self) -> str:
+        """Why there is no text; "" when all is well."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebPorts:
+    """Everything ``dashboards.server.create_app`` needs."""
+
+    company: Company
+    log: EventLog
+    follow: Callable[[str], AsyncIterator[tuple[str, RecordedEvent]]]
+    """News behind a stream id, for ever: ``functools.partial(store.live.follow, redis)``."""
+    accounts: Accounts
+    sessions: Sessions
+    actions: AgentActions
+    transcripts: Callable[[str], Awaitable[Sequence[TranscriptRow]]]
+    """Transcripts of a contact: both legs of every talk."""
+    recordings: Path
+    """Folder below which ``RecordingFinished.folder`` lies."""
+    timezone: str = "Asia/Shanghai"
+    """IANA name; days begin at midnight there."""
+    now: Callable[[], float] = time.time
+    reasons_not_alive: Callable[[], Sequence[str]] = tuple
+    """Why the process should be restarted; empty when it lives (``/healthz``)."""
+    reasons_not_ready: Callable[[], Sequence[str]] = tuple
+    """Why no calls should be sent here; empty when ready (``/readyz``)."""
+    counters: Callable[[], Mapping[str, float]] = field(default=dict)
+    """Further figures of other rooms for ``/metrics``, by their full metric name."""
+    dist: Path = Path(__file__).parent / "web" / "dist"
+    """The built pages."""
+    trusted_proxies: frozenset[str] = frozenset()
+    """Addresses whose ``X-Forwarded-*`` headers are believed."""

@@ -1,0 +1,344 @@
+"""One contact's history as people read it: summary, sentences, and why this agent. Pure.
+
+Who may see a caller's whole number is decided by ``show_caller``; everything that leaves this
+module has gone through it.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from acd.company import Company
+from dashboards.texts import LANGUAGES, find, say
+from dashboards.views import (
+    CandidateView,
+    ContactRecord,
+    ContactSummary,
+    EventView,
+    Names,
+    RecordingView,
+    RoutingView,
+    TranscriptView,
+)
+from telephony.events import (
+    CallStage,
+    ContactAnswered,
+    ContactArrived,
+    ContactEnded,
+    ContactQueued,
+    OfferEnded,
+    OfferMade,
+    QueueEntryEnded,
+    RecordedEvent,
+    RecordingFinished,
+    TalkEnded,
+    TranscriptFinished,
+    kind_of,
+    to_plain,
+)
+
+ShowCaller = Callable[[str], str]
+"""A caller's number as the reader may see it."""
+
+
+_WORDS = {
+    "state": "state",
+    "previous": "state",
+    "by": "party",
+    "language": "languages",
+    "reason": "reason",
+    "fault": "fault",
+    "node": "node",
+}
+"""Field of an event -> section of the catalogue that has its values in words."""
+
+_VARIANTS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    "ContactArrived": lambda data: "" if data["caller"] else "withheld",
+    "MenuStepTaken": lambda data: "key" if data["key"] else "",
+    "OfferEnded": lambda data: str(data["result"]),
+    "ContactAnswered": lambda data: "adopted" if data["adopted"] else "",
+    "QueueEntryEnded": lambda data: str(data["end"]),
+    "ContactEnded": lambda data: str(data["stage"]),
+    "AgentStateChanged": lambda data: "reason" if data["reason"] else "",
+    "RecordingFinished": lambda data: "fault" if data["fault"] else "",
+    "TranscriptFinished": lambda data: "fault" if data["fault"] else "",
+}
+
+
+def masked(number: str) -> str:
+    """A number with its middle hidden: ``138****8000``; nothing of a very short one."""
+    if len(number) >= 11:
+        return f"{number[:-8]}****{number[-4:]}"
+    if len(number) >= 7:
+        return f"{number[:2]}****{number[-2:]}"
+    return "*" * len(number)
+
+
+def whole(number: str) -> str:
+    """The number as it is, for those who may see it."""
+    return number
+
+
+# --- summary ---------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Story:
+    """What a contact's events add up to."""
+
+    at: float = 0.0
+    caller: str = ""
+    language: str = ""
+    queue: str = ""
+    outcome: str = CallStage.MENU
+    waited: float | None = None
+    talked: float | None = None
+    ended_at: float | None = None
+    recorded: bool = False
+    transcribed: bool = False
+    queue_end: str = ""
+
+
+def summarise(contact: str, events: Sequence[RecordedEvent], show: ShowCaller) -> ContactSummary:
+    """One line about a contact from its whole history."""
+    story = _Story(at=events[0].at if events else 0.0)
+    agents: list[str] = []
+    for event in events:
+        if isinstance(event, ContactAnswered) and event.agent not in agents:
+            agents.append(event.agent)
+        _tell(story, event)
+    return ContactSummary(
+        id=contact,
+        at=story.at,
+        caller=show(story.caller),
+        language=story.language,
+        queue=story.queue,
+        agents=agents,
+        outcome=story.outcome,
+        waited=story.waited,
+        talked=story.talked,
+        ended_at=story.ended_at,
+        recorded=story.recorded,
+        transcribed=story.transcribed,
+    )
+
+
+def _tell(story: _Story, event: RecordedEvent) -> None:
+    match event:
+        case ContactArrived():
+            story.at, story.caller = event.at, event.caller
+        case ContactQueued():
+            story.queue, story.language = event.queue, event.language
+            story.outcome = CallStage.WAITING
+        case OfferMade():
+            story.outcome = CallStage.OFFERED
+        case OfferEnded():
+            story.outcome = CallStage.WAITING
+        case ContactAnswered():
+            story.queue, story.waited = event.queue, event.waited
+            story.outcome = CallStage.TALKING
+        case TalkEnded():
+            story.talked = (story.talked or 0.0) + event.talked
+            story.outcome = CallStage.AFTER
+        case QueueEntryEnded():
+            story.queue_end, story.waited = event.end.value, event.waited
+            if event.end != "answered":
+                story.outcome = CallStage.AFTER
+        case ContactEnded():
+            story.ended_at = event.at
+            story.outcome = story.queue_end or "left_in_menu"
+        case RecordingFinished():
+            story.recorded = True
+        case TranscriptFinished():
+            story.transcribed = not event.fault
+        case _:
+            pass
+
+
+def agents_of(events: Iterable[RecordedEvent]) -> set[str]:
+    """Agents to whom the contact was offered or who spoke with it: their own contacts."""
+    return {e.agent for e in events if isinstance(e, OfferMade | ContactAnswered)}
+
+
+# --- sentences -------------------------------------------------------------------------------
+
+
+class Teller:
+    """Turns events into sentences, with the company's own names for queues and agents."""
+
+    def __init__(self, company: Company, show: ShowCaller) -> None:
+        self._company = company
+        self._show = show
+
+    def event(self, event: RecordedEvent) -> EventView:
+        """One event as a page shows it."""
+        data = to_plain(event)
+        data.pop("kind")
+        if "caller" in data:
+            data["caller"] = self._show(data["caller"])
+        kind = kind_of(event)
+        return EventView(
+            at=event.at,
+            kind=kind,
+            data=data,
+            text=self._both(lambda lang: self._text(lang, kind, data)),
+        )
+
+    def agent_name(self, agent: str) -> Names:
+        """An agent's name and extension; the bare extension of one who left."""
+        profile = self._company.agents.get(agent)
+        return self._both(
+            lambda lang: f"{_named(profile.name, lang)} {agent}" if profile else agent
+        )
+
+    def _both(self, tell: Callable[[str], str]) -> Names:
+        return {language: tell(language) for language in LANGUAGES}
+
+    def _text(self, language: str, kind: str, data: Mapping[str, Any]) -> str:
+        values = {name: self._word(language, name, value) for name, value in data.items()}
+        variant = _variant(kind, data)
+        for key in (f"{kind}.{variant}" if variant else kind, kind, "other"):
+            if find(language, "event", key) is not None:
+                return say(language, ("event", key), {**values, "kind": kind})
+        return kind
+
+    def _word(self, language: str, name: str, value: object) -> str:
+        """A field's value in words."""
+        text = f"{value:.1f}".removesuffix(".0") if isinstance(value, float) else str(value)
+        if name in ("queue", "reason") and text in self._company.queues:
+            return _named(self._company.queues[text].name, language)
+        if name == "agent":
+            return self.agent_name(text)[language]
+        if name in _WORDS and isinstance(value, str):
+            return say(language, (_WORDS[name], text))
+        return text
+
+    # -- why this agent -----------------------------------------------------------------------
+
+    def routing(self, event: OfferMade) -> RoutingView:
+        """Why this agent: who was considered, in what order, and why others were not."""
+        reason = event.reason
+        rule = str(reason.get("rule", ""))
+        known = rule if find("en", "routing", "rule", rule) else "other"
+        return RoutingView(
+            offer=event.offer,
+            at=event.at,
+            queue=event.queue,
+            agent=event.agent,
+            rule=self._both(lambda lang: say(lang, ("routing", "rule", known), {"rule": rule})),
+            candidates=[
+                self._candidate(facts, chosen=str(facts.get("agent")) == event.agent)
+                for facts in _rows(reason, "considered")
+            ],
+            passed_over=[self._passed_over(facts) for facts in _rows(reason, "not_considered")],
+            reason=dict(reason),
+        )
+
+    def _candidate(self, facts: Mapping[str, Any], *, chosen: bool) -> CandidateView:
+        agent = str(facts.get("agent", ""))
+        levels = facts.get("levels")
+
+        def why(language: str) -> str:
+            parts = []
+            if isinstance(idle := facts.get("idle"), int | float):
+                key = "chosen" if chosen else "idle"
+                parts.append(say(language, ("routing", key), {"idle": duration(language, idle)}))
+            for skill, level in levels.items() if isinstance(levels, Mapping) else ():
+                values = {"skill": self._skill(language, str(skill)), "level": level}
+                parts.append(say(language, ("routing", "levels"), values))
+            return " · ".join(parts)
+
+        return CandidateView(
+            agent=agent,
+            name=self.agent_name(agent),
+            chosen=chosen,
+            why=self._both(why),
+            facts=dict(facts),
+        )
+
+    def _passed_over(self, facts: Mapping[str, Any]) -> CandidateView:
+        agent, code = str(facts.get("agent", "")), str(facts.get("why", ""))
+        return CandidateView(
+            agent=agent,
+            name=self.agent_name(agent),
+            chosen=False,
+            why=self._both(lambda language: self._obstacle(language, code)),
+            facts=dict(facts),
+        )
+
+    def _obstacle(self, language: str, code: str) -> str:
+        """A code of ``acd.routing.obstacle`` in words."""
+        if code.startswith("skill:"):
+            _, skill, levels = (*code.split(":", 2), "", "")[:3]
+            has, _, needs = levels.partition("<")
+            values = {"skill": self._skill(language, skill), "has": has, "needs": needs}
+            return say(language, ("routing", "no_skill" if has == "0" else "low_skill"), values)
+        if (state := find(language, "state", code)) is not None:
+            return say(language, ("routing", "state"), {"state": state.lower()})
+        known = code if find(language, "routing", code) else "other"
+        return say(language, ("routing", known), {"why": code})
+
+    def _skill(self, language: str, skill: str) -> str:
+        if skill in self._company.queues:
+            return _named(self._company.queues[skill].name, language)
+        return say(language, ("skill", skill))
+
+
+def _variant(kind: str, data: Mapping[str, Any]) -> str:
+    """Which wording of an event's sentence fits: the part of its key after the dot."""
+    return _VARIANTS[kind](data) if kind in _VARIANTS else ""
+
+
+def duration(language: str, seconds: float) -> str:
+    """Seconds in words: ``12 秒``, ``3 分 5 秒``, ``2 小时 1 分``."""
+    whole_seconds = round(seconds)
+    minutes, rest = divmod(whole_seconds, 60)
+    hours, minutes_left = divmod(minutes, 60)
+    key = "s" if minutes == 0 else "ms" if hours == 0 else "hm"
+    values = {"s": rest, "m": minutes if hours == 0 else minutes_left, "h": hours}
+    return say(language, ("time", key), values)
+
+
+def _named(names: Mapping[str, str], language: str) -> str:
+    return names.get(language) or next(iter(names.values()), "")
+
+
+def _rows(reason: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
+    rows = reason.get(key)
+    return [row for row in rows if isinstance(row, Mapping)] if isinstance(rows, list) else []
+
+
+# --- the whole record ------------------------------------------------------------------------
+
+
+def make_record(
+    contact: str,
+    events: Sequence[RecordedEvent],
+    transcripts: Sequence[TranscriptView],
+    company: Company,
+    show: ShowCaller,
+) -> ContactRecord:
+    """Everything about one contact, in the order in which it happened."""
+    teller = Teller(company, show)
+    return ContactRecord(
+        summary=summarise(contact, events, show),
+        events=[teller.event(event) for event in events],
+        routing=[teller.routing(event) for event in events if isinstance(event, OfferMade)],
+        recordings=[recording_view(e) for e in events if isinstance(e, RecordingFinished)],
+        transcripts=list(transcripts),
+    )
+
+
+def recording_view(event: RecordingFinished) -> RecordingView:
+    """A recording with the addresses of its three files."""
+    base = f"/api/v1/recordings/{event.contact}/{event.offer}"
+    return RecordingView(
+        offer=event.offer,
+        agent=event.agent,
+        seconds=event.seconds,
+        talked=event.talked,
+        fault=event.fault,
+        stereo=f"{base}/stereo.wav",
+        customer_leg=f"{base}/customer.wav",
+        agent_leg=f"{base}/agent.wav",
+    )

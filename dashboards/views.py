@@ -1,0 +1,334 @@
+"""What the API shows, as typed values: the pages, the OpenAPI document and the TypeScript types
+all come from here.
+
+Times are Unix seconds, durations seconds, shares 0..1; ``None`` means "nothing to divide by" or
+"not now". Live views hold moments instead of durations, so that a page counts the seconds itself
+and a view changes only when something happened.
+"""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from store.accounts import Role
+from telephony.events import AgentState, CallStage
+
+Names = dict[str, str]
+"""A text in each language: ``{"zh-CN": …, "en": …}``."""
+
+
+class View(BaseModel):
+    """Base of all views: unchangeable, and comparable to find out what changed."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", json_schema_serialization_defaults_required=True
+    )
+
+
+# --- the live board --------------------------------------------------------------------------
+
+
+class QueueLine(View):
+    """One queue now, and its day so far."""
+
+    id: str
+    name: Names
+    threshold: float
+    target: float
+    waiting: int
+    ringing: int = Field(description="of those waiting, how many are being offered to an agent")
+    talking: int
+    oldest: float | None = Field(description="when the longest waiting caller was queued")
+    agents: dict[str, int] = Field(description="agents who may serve this queue, by state")
+    offered: int
+    answered: int
+    abandoned: int
+    short_abandoned: int
+    overflowed: int
+    timed_out: int
+    refused: int
+    callback: int
+    rona: int
+    service_level: float | None
+    asa: float | None
+    aht: float | None
+
+
+class AgentLine(View):
+    """One agent now, and their day so far."""
+
+    id: str
+    name: Names
+    state: AgentState
+    since: float
+    reason: str
+    queue: str = Field(description="queue of the contact that is offered, spoken to or wrapped up")
+    queues: list[str] = Field(description="queues this agent may serve")
+    handled: int
+    rona: int
+    aht: float | None
+
+
+class Totals(View):
+    """The whole house now, and its day so far."""
+
+    in_menu: int
+    waiting: int
+    talking: int
+    offered: int
+    answered: int
+    abandoned: int
+    service_level: float | None
+    target: float
+    asa: float | None
+    agents: dict[str, int]
+
+
+class TrendBin(View):
+    """What ended in one slice of time."""
+
+    at: float = Field(description="start of the slice")
+    queued: int
+    answered: int
+    abandoned: int
+
+
+class LiveContact(View):
+    """A contact that is on the line now."""
+
+    id: str
+    caller: str
+    language: str
+    stage: CallStage
+    since: float = Field(description="when this stage began")
+    queue: str
+    queued_at: float | None
+    agent: str
+
+
+class Board(View):
+    """Everything a live page shows; the first message of the WebSocket is the same."""
+
+    type: Literal["snapshot"] = "snapshot"
+    epoch: str = Field(description="numbers of messages mean something within one epoch only")
+    n: int = Field(description="number of the last change this picture holds")
+    at: float
+    loaded: bool = Field(description="false while today's events are still being read")
+    queues: list[QueueLine]
+    agents: list[AgentLine]
+    totals: Totals
+    trend: list[TrendBin]
+    contacts: list[LiveContact] | None = Field(description="for supervisors only")
+
+
+class Delta(View):
+    """What changed: whole lines that replace those with the same id."""
+
+    type: Literal["delta"] = "delta"
+    epoch: str
+    n: int
+    at: float
+    loaded: bool
+    queues: list[QueueLine] = []
+    agents: list[AgentLine] = []
+    totals: Totals | None = None
+    trend: list[TrendBin] | None = None
+    contacts: list[LiveContact] = []
+    gone: list[str] = Field(default=[], description="contacts that are no longer on the line")
+
+
+class Beat(View):
+    """Sent when nothing else was: a page that hears none for long says that it is stale."""
+
+    type: Literal["beat"] = "beat"
+    epoch: str
+    n: int
+    at: float
+
+
+class DeskCall(View):
+    """The contact an agent is offered, speaks to or wraps up."""
+
+    contact: str
+    caller: str
+    queue: str
+    language: str
+    since: float
+    queued_at: float | None
+    offer: int
+
+
+class RecentTalk(View):
+    """A talk an agent had today."""
+
+    contact: str
+    caller: str
+    queue: str
+    at: float
+    talked: float
+
+
+class Desk(View):
+    """An agent's own view: state, the call at hand, and the last talks."""
+
+    type: Literal["desk"] = "desk"
+    at: float
+    agent: AgentLine
+    call: DeskCall | None
+    recent: list[RecentTalk]
+
+
+# --- contacts --------------------------------------------------------------------------------
+
+
+class ContactSummary(View):
+    """One line of the contact list."""
+
+    id: str
+    at: float
+    caller: str
+    language: str
+    queue: str
+    agents: list[str]
+    outcome: str = Field(
+        description="menu, waiting, offered, talking while on the line; else how it ended: a queue "
+        "end's name, or menu for a caller who left in the menu"
+    )
+    waited: float | None
+    talked: float | None
+    ended_at: float | None
+    recorded: bool
+    transcribed: bool
+
+
+class ContactPage(View):
+    """A page of the contact list, newest first."""
+
+    contacts: list[ContactSummary]
+    next: str = Field(description="cursor of the next page; empty on the last one")
+
+
+class EventView(View):
+    """One event of a contact's history."""
+
+    at: float
+    kind: str
+    text: Names = Field(description="what happened, as a sentence in each language")
+    data: dict[str, Any] = Field(description="the event's own fields, numbers masked by role")
+
+
+class CandidateView(View):
+    """An agent who was looked at when a contact was routed."""
+
+    agent: str
+    name: Names
+    chosen: bool
+    why: Names
+    facts: dict[str, Any]
+
+
+class RoutingView(View):
+    """Why a contact was offered to this agent and to no other."""
+
+    offer: int
+    at: float
+    queue: str
+    agent: str
+    rule: Names
+    candidates: list[CandidateView]
+    passed_over: list[CandidateView]
+    reason: dict[str, Any] = Field(description="the reason as the router recorded it")
+
+
+class RecordingView(View):
+    """A talk's recording."""
+
+    offer: int
+    agent: str
+    seconds: float
+    talked: float
+    fault: str
+    stereo: str = Field(description="address of the file with the customer left, the agent right")
+    customer_leg: str
+    agent_leg: str
+
+
+class SegmentView(View):
+    """A stretch of speech of one side."""
+
+    start: float
+    end: float
+    text: str
+
+
+class TranscriptView(View):
+    """What one side said."""
+
+    offer: int
+    leg: Literal["customer", "agent"]
+    language: str
+    engine: str
+    model: str
+    fault: str
+    text: str
+    segments: list[SegmentView]
+
+
+class ContactRecord(View):
+    """All that is known of one contact."""
+
+    summary: ContactSummary
+    events: list[EventView]
+    routing: list[RoutingView]
+    recordings: list[RecordingView]
+    transcripts: list[TranscriptView]
+
+
+# --- sessions and agents ---------------------------------------------------------------------
+
+
+class LogIn(View):
+    """Who wants in."""
+
+    name: str = Field(min_length=1, max_length=64)
+    password: str = Field(min_length=1, max_length=256)
+
+
+class Me(View):
+    """Who is signed in on this browser."""
+
+    name: str
+    role: Role
+    agent: str = Field(description="agent id; empty for people without a phone")
+    display: Names
+
+
+class WantedState(View):
+    """A change of an agent's state that somebody asks for."""
+
+    state: Literal["signed_in", "signed_out", "ready", "not_ready", "wrap_up_finished"]
+    reason: str = Field(default="", max_length=60, pattern=r"^[^\x00-\x1f\x7f]*$")
+
+
+class FieldFault(View):
+    """A field of a request that cannot be accepted."""
+
+    field: str
+    message: str
+
+
+class Problem(View):
+    """An error, in the form of RFC 9457."""
+
+    type: str
+    title: str
+    status: int
+    detail: str = ""
+    errors: list[FieldFault] = []
+
+
+class Health(View):
+    """Whether something works, and if not, why."""
+
+    ok: bool
+    reasons: list[str]

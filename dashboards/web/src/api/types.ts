@@ -1,0 +1,253 @@
+// Written by `python -m dashboards.typescript` from the models in dashboards/views.py.
+// Change the models, then run it again.
+
+export interface AgentLine {
+  id: string
+  name: Record<string, string>
+  state: AgentState
+  since: number
+  reason: string
+  queue: string
+  queues: string[]
+  handled: number
+  rona: number
+  aht: number | null
+}
+
+export type AgentState = 'signed_out' | 'not_ready' | 'ready' | 'offered' | 'talking' | 'wrap_up'
+
+export interface Beat {
+  type: 'beat'
+  epoch: string
+  n: number
+  at: number
+}
+
+export interface Board {
+  type: 'snapshot'
+  epoch: string
+  n: number
+  at: number
+  loaded: boolean
+  queues: QueueLine[]
+  agents: AgentLine[]
+  totals: Totals
+  trend: TrendBin[]
+  contacts: LiveContact[] | null
+}
+
+export type CallStage = 'menu' | 'waiting' | 'offered' | 'talking' | 'after'
+
+export interface CandidateView {
+  agent: string
+  name: Record<string, string>
+  chosen: boolean
+  why: Record<string, string>
+  facts: Record<string, unknown>
+}
+
+export interface ContactPage {
+  contacts: ContactSummary[]
+  next: string
+}
+
+export interface ContactRecord {
+  summary: ContactSummary
+  events: EventView[]
+  routing: RoutingView[]
+  recordings: RecordingView[]
+  transcripts: TranscriptView[]
+}
+
+export interface ContactSummary {
+  id: string
+  at: number
+  caller: string
+  language: string
+  queue: string
+  agents: string[]
+  outcome: string
+  waited: number | null
+  talked: number | null
+  ended_at: number | null
+  recorded: boolean
+  transcribed: boolean
+}
+
+export interface Delta {
+  type: 'delta'
+  epoch: string
+  n: number
+  at: number
+  loaded: boolean
+  queues: QueueLine[]
+  agents: AgentLine[]
+  totals: Totals | null
+  trend: TrendBin[] | null
+  contacts: LiveContact[]
+  gone: string[]
+}
+
+export interface Desk {
+  type: 'desk'
+  at: number
+  agent: AgentLine
+  call: DeskCall | null
+  recent: RecentTalk[]
+}
+
+export interface DeskCall {
+  contact: string
+  caller: string
+  queue: string
+  language: string
+  since: number
+  queued_at: number | null
+  offer: number
+}
+
+export interface EventView {
+  at: number
+  kind: string
+  text: Record<string, string>
+  data: Record<string, unknown>
+}
+
+export interface FieldFault {
+  field: string
+  message: string
+}
+
+export interface Health {
+  ok: boolean
+  reasons: string[]
+}
+
+export interface LiveContact {
+  id: string
+  caller: string
+  language: string
+  stage: CallStage
+  since: number
+  queue: string
+  queued_at: number | null
+  agent: string
+}
+
+export interface LogIn {
+  name: string
+  password: string
+}
+
+export interface Me {
+  name: string
+  role: Role
+  agent: string
+  display: Record<string, string>
+}
+
+export interface Problem {
+  type: string
+  title: string
+  status: number
+  detail: string
+  errors: FieldFault[]
+}
+
+export interface QueueLine {
+  id: string
+  name: Record<string, string>
+  threshold: number
+  target: number
+  waiting: number
+  ringing: number
+  talking: number
+  oldest: number | null
+  agents: Record<string, number>
+  offered: number
+  answered: number
+  abandoned: number
+  short_abandoned: number
+  overflowed: number
+  timed_out: number
+  refused: number
+  callback: number
+  rona: number
+  service_level: number | null
+  asa: number | null
+  aht: number | null
+}
+
+export interface RecentTalk {
+  contact: string
+  caller: string
+  queue: string
+  at: number
+  talked: number
+}
+
+export interface RecordingView {
+  offer: number
+  agent: string
+  seconds: number
+  talked: number
+  fault: string
+  stereo: string
+  customer_leg: string
+  agent_leg: string
+}
+
+export type Role = 'admin' | 'supervisor' | 'agent'
+
+export interface RoutingView {
+  offer: number
+  at: number
+  queue: string
+  agent: string
+  rule: Record<string, string>
+  candidates: CandidateView[]
+  passed_over: CandidateView[]
+  reason: Record<string, unknown>
+}
+
+export interface SegmentView {
+  start: number
+  end: number
+  text: string
+}
+
+export interface Totals {
+  in_menu: number
+  waiting: number
+  talking: number
+  offered: number
+  answered: number
+  abandoned: number
+  service_level: number | null
+  target: number
+  asa: number | null
+  agents: Record<string, number>
+}
+
+export interface TranscriptView {
+  offer: number
+  leg: 'customer' | 'agent'
+  language: string
+  engine: string
+  model: string
+  fault: string
+  text: string
+  segments: SegmentView[]
+}
+
+export interface TrendBin {
+  at: number
+  queued: number
+  answered: number
+  abandoned: number
+}
+
+export interface WantedState {
+  state: 'signed_in' | 'signed_out' | 'ready' | 'not_ready' | 'wrap_up_finished'
+  reason?: string
+}

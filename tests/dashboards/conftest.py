@@ -1,0 +1,220 @@
+"""A web server on a real Redis and a real SQLite, and what people do with it."""
+
+import functools
+import json
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from aiohttp import ClientSession, CookieJar, web
+from aiohttp.test_utils import TestClient, TestServer
+from redis.asyncio import Redis
+
+from acd.company import Company, load_company
+from acd.wishes import ActionRefused
+from dashboards.accounts import hash_password
+from dashboards.ports import WebPorts
+from dashboards.server import create_app
+from store import live as live_store
+from store.accounts import Account, Accounts, Role
+from store.database import Database
+from store.event_log import EventLog
+from store.sessions import Sessions
+from telephony.events import RecordedEvent
+
+PASSWORD = "correct horse battery staple"
+NOW = 1_763_780_400.0
+"""2025-11-22 11:00:00 in Shanghai."""
+
+
+@dataclass
+class Spoken:
+    """A transcript row."""
+
+    offer: int = 1
+    leg: str = "customer"
+    language: str = "zh-CN"
+    engine: str = "faster-whisper"
+    model: str = "base"
+    text: str = ""
+    segments: Sequence[dict[str, object]] = ()
+    fault: str = ""
+
+
+@dataclass
+class Actions:
+    """Remembers what was asked for; refuses what ``refuse`` says."""
+
+    asked: list[tuple[str, ...]] = field(default_factory=list)
+    refuse: ActionRefused | None = None
+
+    async def _note(self, *asked: str) -> None:
+        if self.refuse:
+            raise self.refuse
+        self.asked.append(asked)
+
+    async def sign_in(self, agent: str, author: str) -> None:
+        await self._note("sign_in", agent, author)
+
+    async def sign_out(self, agent: str, author: str) -> None:
+        await self._note("sign_out", agent, author)
+
+    async def ready(self, agent: str, author: str) -> None:
+        await self._note("ready", agent, author)
+
+    async def not_ready(self, agent: str, reason: str, author: str) -> None:
+        await self._note("not_ready", agent, reason, author)
+
+    async def finish_wrap_up(self, agent: str, author: str) -> None:
+        await self._note("finish_wrap_up", agent, author)
+
+
+@dataclass
+class House:
+    """What the server stands on, for tests to look into and to change."""
+
+    company: Company
+    redis: Redis
+    log: EventLog
+    actions: Actions
+    recordings: Path
+    transcripts: dict[str, list[Spoken]] = field(default_factory=dict)
+    now: float = NOW
+    not_alive: list[str] = field(default_factory=list)
+    not_ready: list[str] = field(default_factory=list)
+    stored: int = 0
+
+    async def store(self, events: Sequence[RecordedEvent]) -> None:
+        """Put events into the log, as if they had happened before the server started."""
+        entries = []
+        for event in events:
+            self.stored += 1
+            entries.append((f"{int(event.at * 1000)}-{self.stored}", event))
+        await self.log.append(entries)
+
+    async def happen(self, *events: RecordedEvent) -> None:
+        """Put events into the stream, as they happen."""
+        for event in events:
+            await live_store.append_event(self.redis, event)
+
+    def ports(self, accounts: Accounts, sessions: Sessions, dist: Path) -> WebPorts:
+        async def transcripts(contact: str) -> list[Spoken]:
+            return self.transcripts.get(contact, [])
+
+        return WebPorts(
+            company=self.company,
+            log=self.log,
+            follow=functools.partial(live_store.follow, self.redis),
+            accounts=accounts,
+            sessions=sessions,
+            actions=self.actions,
+            transcripts=transcripts,
+            recordings=self.recordings,
+            now=lambda: self.now,
+            reasons_not_alive=lambda: self.not_alive,
+            reasons_not_ready=lambda: self.not_ready,
+            counters=lambda: {"cc_ami_connected": 1.0, "cc_ami_events_total": 12.0},
+            dist=dist,
+        )
+
+
+@pytest.fixture(scope="session")
+def password_hash() -> str:
+    return hash_password(PASSWORD)
+
+
+@pytest.fixture(scope="session")
+def company() -> Company:
+    return load_company(Path(__file__).parents[2] / "company")
+
+
+@pytest.fixture
+def database_url(tmp_path: Path, _migrated_sqlite: Path) -> str:
+    """SQLite alone: the store's own tests run on both databases."""
+    path = tmp_path / "huawu.db"
+    path.write_bytes(_migrated_sqlite.read_bytes())
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture
+async def house(redis: Redis, database: Database, company: Company, tmp_path: Path) -> House:
+    recordings = tmp_path / "recordings"
+    recordings.mkdir()
+    return House(company, redis, EventLog(database), Actions(), recordings)
+
+
+@pytest.fixture
+async def app(
+    house: House, database: Database, password_hash: str, tmp_path: Path
+) -> web.Application:
+    accounts = Accounts(database)
+    await accounts.add(Account(name="boss", role=Role.SUPERVISOR, password_hash=password_hash))
+    await accounts.add(Account(name="admin", role=Role.ADMIN, password_hash=password_hash))
+    for agent in ("8001", "8002"):
+        await accounts.add(
+            Account(name=agent, role=Role.AGENT, password_hash=password_hash, agent=agent)
+        )
+    dist = tmp_path / "dist"
+    (dist / "assets").mkdir(parents=True)
+    (dist / "index.html").write_text("<!doctype html><title>Huawu</title>")
+    (dist / "assets" / "index-abc.js").write_text("export {}")
+    return create_app(house.ports(accounts, Sessions(house.redis), dist))
+
+
+Browser = TestClient[web.Request, web.Application]
+
+
+@pytest.fixture
+async def server(app: web.Application) -> AsyncIterator[TestServer]:
+    server = TestServer(app)
+    await server.start_server()
+    yield server
+    await server.close()
+
+
+@pytest.fixture
+async def open_browser(server: TestServer) -> AsyncIterator[Callable[[], Browser]]:
+    """Makes browsers with their own cookies."""
+    opened: list[Browser] = []
+
+    def make() -> Browser:
+        browser: Browser = TestClient(server, cookie_jar=CookieJar(unsafe=True))
+        browser.session.headers["X-Huawu"] = "1"
+        opened.append(browser)
+        return browser
+
+    yield make
+    for browser in opened:
+        session: ClientSession = browser.session
+        await session.close()
+
+
+@pytest.fixture
+def browser(open_browser: Callable[[], Browser]) -> Browser:
+    """Nobody is signed in."""
+    return open_browser()
+
+
+async def sign_in(browser: Browser, name: str) -> Browser:
+    """Sign in with the password of all test accounts."""
+    answer = await browser.post("/api/v1/session", json={"name": name, "password": PASSWORD})
+    assert answer.status == 200, await answer.text()
+    return browser
+
+
+@pytest.fixture
+async def boss(open_browser: Callable[[], Browser]) -> Browser:
+    """A supervisor's browser."""
+    return await sign_in(open_browser(), "boss")
+
+
+@pytest.fixture
+async def agent(open_browser: Callable[[], Browser]) -> Browser:
+    """The browser of agent 8001."""
+    return await sign_in(open_browser(), "8001")
+
+
+def pretty(value: object) -> str:
+    """For assertion messages."""
+    return json.dumps(value, ensure_ascii=False, indent=1)
