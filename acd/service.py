@@ -14,6 +14,7 @@ from acd.agent import Agent
 from acd.contact import Contact
 from acd.distribution import Distribution
 from acd.domain import Decision
+from acd.queue_log import QueueLog
 from acd.wishes import ActionRefused, check_wish
 from telephony.clock import Clock
 from telephony.commands import CancelWake, Command, NextStep, WakeAt
@@ -68,6 +69,7 @@ class DistributionService:
         self._clock = clock
         self._journal = journal
         self._carry_out = carry_out
+        self._queue_log = QueueLog()
         self._timers: dict[str, asyncio.TimerHandle] = {}
 
     def ask(self, event: WireEvent | Question) -> NextStep | None:
@@ -115,6 +117,9 @@ class DistributionService:
                 {name: domain.agents[name].plain() for name in decision.agents},
                 decision.events,
             )
+        for event in decision.events:
+            if row := self._queue_log.row(event):
+                self._carry_out(row)
         for command in decision.commands:
             match command:
                 case WakeAt():

@@ -6,7 +6,8 @@ the call is seen, not guessed. Commands for a channel that is gone end here, as 
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from typing import Any
 
 from telephony.ami import AmiError, AmiLink, AmiMessage, AmiRefused, variable_field
 from telephony.clock import Clock
@@ -17,6 +18,7 @@ from telephony.commands import (
     OfferContact,
     ReturnToWaiting,
     TakePicture,
+    WriteQueueLog,
 )
 from telephony.events import PhoneChanged, PictureTaken, WireEvent
 from telephony.translate import ENTRY_VARIABLES, WANTED, picture, wire_event
@@ -146,9 +148,14 @@ class Telephone:
                 self._mirror_wanted[command.agent] = command
                 self._mirror_news.set()
             case OfferContact() | ReturnToWaiting() | HangUp():
-                task = asyncio.get_running_loop().create_task(self._move(command))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+                self._begin(self._move(command))
+            case WriteQueueLog():
+                self._begin(self._write_queue_log(command))
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _move(self, command: OfferContact | ReturnToWaiting | HangUp) -> None:
         try:
@@ -175,6 +182,19 @@ class Telephone:
     async def _redirect(self, channel: str, context: str, extension: str) -> None:
         where = [("Context", context), ("Exten", extension), ("Priority", "1")]
         await self.link.action("Redirect", [("Channel", channel), *where])
+
+    async def _write_queue_log(self, row: WriteQueueLog) -> None:
+        fields = [
+            ("Queue", f"huawu-{row.queue}"),
+            ("Event", row.event),
+            ("Uniqueid", row.contact),
+            ("Interface", f"PJSIP/agent{row.agent}" if row.agent else "NONE"),
+            ("Message", row.words),
+        ]
+        try:
+            await self.link.action("QueueLog", fields)
+        except AmiError as error:
+            log.warning("queue_log lacks a row %s: %s", row.event, error)
 
     # -- the mirror in app_queue ------------------------------------------------------------
 

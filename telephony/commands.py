@@ -50,6 +50,17 @@ class MirrorAgent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WriteQueueLog:
+    """Add a row to Asterisk's queue_log; ``words`` are its data fields, joined by ``|``."""
+
+    contact: str
+    queue: str
+    agent: str  # "" for NONE
+    event: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WakeAt:
     """Send ``TimerFired`` with this key at that time; the same key replaces."""
 
@@ -72,7 +83,14 @@ class TakePicture:
 
 
 Command: typing.TypeAlias = (
-    OfferContact | ReturnToWaiting | HangUp | MirrorAgent | WakeAt | CancelWake | TakePicture
+    OfferContact
+    | ReturnToWaiting
+    | HangUp
+    | MirrorAgent
+    | WriteQueueLog
+    | WakeAt
+    | CancelWake
+    | TakePicture
 )
 
 

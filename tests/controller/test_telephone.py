@@ -7,7 +7,14 @@ import pytest
 
 from controller.telephone import CONTEXTS, Telephone
 from telephony.clock import Clock
-from telephony.commands import HangUp, MirrorAgent, OfferContact, ReturnToWaiting, TakePicture
+from telephony.commands import (
+    HangUp,
+    MirrorAgent,
+    OfferContact,
+    ReturnToWaiting,
+    TakePicture,
+    WriteQueueLog,
+)
 from telephony.events import LegHungUp, PictureTaken
 from tests.telephony.test_ami import FakeAsterisk, field
 from tests.telephony.until import until
@@ -26,9 +33,6 @@ def listing(*items: str) -> str:
     )
 
 
-REFUSED = "Response: Error\r\nActionID: {id}\r\nMessage: No Contacts found\r\n\r\n"
-
-
 class Line:
     """A telephone on a fake Asterisk, and what the rooms heard of it."""
 
@@ -42,7 +46,9 @@ class Line:
                 "Status\r\nChannel: PJSIP/trunk-1\r\nUniqueid: huawu-1.1\r\nContext: huawu-wait\r\n"
                 "ChanVariable: HUAWU_CONTACT=huawu-1.1\r\nVariable: HUAWU_QUEUE=order"
             ),
-            "PJSIPShowContacts": REFUSED,
+            "DeviceStateList": listing(
+                "DeviceStateChange\r\nDevice: PJSIP/agent8002\r\nState: NOT_INUSE"
+            ),
         }
         self.telephone = Telephone(
             host="127.0.0.1",
@@ -72,12 +78,14 @@ async def line():
     await asterisk.start()
     line = Line(asterisk)
     running = asyncio.create_task(line.telephone.run())
-    await until(lambda: line.ups)
-    yield line
-    running.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await running
-    await asterisk.stop()
+    try:
+        await until(lambda: line.ups)
+        yield line
+    finally:
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+        await asterisk.stop()
 
 
 async def test_first_the_contexts_then_a_picture_then_service(line: Line) -> None:
@@ -86,7 +94,7 @@ async def test_first_the_contexts_then_a_picture_then_service(line: Line) -> Non
     (picture,) = line.heard
     assert isinstance(picture, PictureTaken)
     assert [leg.contact for leg in picture.legs] == ["huawu-1.1"]
-    assert picture.phones == frozenset()
+    assert picture.phones == {"8002"}
     assert line.telephone.is_reconciled
 
 
@@ -116,6 +124,17 @@ async def test_a_refused_move_is_not_repeated_but_looked_at(line: Line) -> None:
     await until(lambda: len(line.heard) == 2)
     assert isinstance(line.heard[1], PictureTaken)
     assert len(line.actions("Redirect")) == 1
+
+
+async def test_a_row_of_the_queue_log(line: Line) -> None:
+    line.telephone.carry_out(
+        WriteQueueLog(contact="huawu-1.1", queue="order", agent="", event="ABANDON", words="1|1|9")
+    )
+    await until(lambda: line.actions("QueueLog"))
+    assert line.actions("QueueLog")[0][1:] == [
+        "Queue: huawu-order", "Event: ABANDON", "Uniqueid: huawu-1.1", "Interface: NONE",
+        "Message: 1|1|9",
+    ]  # fmt: skip
 
 
 async def test_a_picture_on_request(line: Line) -> None:

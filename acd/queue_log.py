@@ -1,0 +1,110 @@
+"""The queue log: what the distribution did, in the rows that app_queue would have written.
+
+Existing reporting tools read Asterisk's ``queue_log`` (``epoch|callid|queue|agent|EVENT|data…``,
+as its documentation of app_queue lists them), so a contact that we distribute leaves the same
+trace there as one that ``Queue()`` had served: ENTERQUEUE, RINGNOANSWER, CONNECT, COMPLETEAGENT or
+COMPLETECALLER, ABANDON, EXITWITHTIMEOUT. Seconds are whole, except RINGNOANSWER's milliseconds.
+Membership and pauses are logged by app_queue itself when the mirror changes them, and talks that
+the fallback queue connected are its own rows too.
+"""
+
+from dataclasses import dataclass
+
+from telephony.commands import WriteQueueLog
+from telephony.events import (
+    ContactAnswered,
+    ContactArrived,
+    ContactEnded,
+    ContactQueued,
+    OfferEnd,
+    OfferEnded,
+    Party,
+    QueueEnd,
+    QueueEntryEnded,
+    RecordedEvent,
+    TalkEnded,
+)
+
+_ENDS = {
+    QueueEnd.ABANDONED: "ABANDON",
+    QueueEnd.SHORT_ABANDONED: "ABANDON",
+    QueueEnd.TIMED_OUT: "EXITWITHTIMEOUT",
+}
+
+
+@dataclass(slots=True)
+class _Entry:
+    queue: str
+    position: int  # when it came
+    waited: int = 0
+    adopted: bool = False
+
+
+class QueueLog:
+    """Folds recorded events, in their order, into rows. Pure."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, str] = {}  # contact -> caller's number
+        self._waiting: dict[str, _Entry] = {}
+        self._talking: dict[str, _Entry] = {}
+
+    def row(self, event: RecordedEvent) -> WriteQueueLog | None:
+        """The row that this event leaves behind, if any."""
+        match event:
+            case ContactArrived():
+                self._numbers[event.contact] = event.caller
+            case ContactQueued():
+                return self._enter(event)
+            case OfferEnded(result=OfferEnd.TIMED_OUT):
+                return _row(event, "RINGNOANSWER", str(round(event.rang * 1000)), event.agent)
+            case ContactAnswered():
+                return self._connect(event)
+            case TalkEnded():
+                return self._complete(event)
+            case QueueEntryEnded():
+                return self._leave(event)
+            case ContactEnded():
+                self._numbers.pop(event.contact, None)
+                self._talking.pop(event.contact, None)
+        return None
+
+    def _enter(self, event: ContactQueued) -> WriteQueueLog:
+        position = 1 + sum(1 for entry in self._waiting.values() if entry.queue == event.queue)
+        self._waiting[event.contact] = _Entry(event.queue, position)
+        return _row(event, "ENTERQUEUE", f"|{self._numbers.get(event.contact, '')}|{position}")
+
+    def _connect(self, event: ContactAnswered) -> WriteQueueLog | None:
+        entry = self._waiting.get(event.contact) or _Entry(event.queue, 1)
+        entry.waited, entry.adopted = round(event.waited), event.adopted
+        self._talking[event.contact] = entry
+        if entry.adopted:
+            return None
+        return _row(event, "CONNECT", f"{entry.waited}|{event.contact}|0", event.agent)
+
+    def _complete(self, event: TalkEnded) -> WriteQueueLog | None:
+        entry = self._talking.pop(event.contact, None)
+        if entry is None or entry.adopted:
+            return None
+        name = "COMPLETECALLER" if event.by is Party.CALLER else "COMPLETEAGENT"
+        words = f"{entry.waited}|{round(event.talked)}|{entry.position}"
+        return _row(event, name, words, event.agent)
+
+    def _leave(self, event: QueueEntryEnded) -> WriteQueueLog | None:
+        entry = self._waiting.pop(event.contact, None)
+        name = _ENDS.get(event.end)
+        if entry is None or name is None:
+            return None
+        ahead = sum(1 for other in self._waiting.values() if other.queue == entry.queue)
+        position = min(entry.position, ahead + 1)
+        return _row(event, name, f"{position}|{entry.position}|{round(event.waited)}")
+
+
+def _row(
+    event: ContactQueued | OfferEnded | ContactAnswered | TalkEnded | QueueEntryEnded,
+    name: str,
+    words: str,
+    agent: str = "",
+) -> WriteQueueLog:
+    return WriteQueueLog(
+        contact=event.contact, queue=event.queue, agent=agent, event=name, words=words
+    )

@@ -1,0 +1,60 @@
+"""Rows that reporting tools for app_queue understand."""
+
+from acd.queue_log import QueueLog
+from telephony.events import OfferEnd
+from tests.acd.playbook import Playbook, company
+
+
+def rows(book: Playbook) -> list[str]:
+    log = QueueLog()
+    found = [log.row(event) for event in book.events]
+    return [f"{r.contact}|{r.queue}|{r.agent or 'NONE'}|{r.event}|{r.words}" for r in found if r]
+
+
+def test_a_served_call() -> None:
+    book = Playbook()
+    book.call("c1")
+    book.pass_(12)
+    book.ready("8001")
+    book.answer("c1")
+    book.pass_(61)
+    book.agent_hangs_up("c1")
+    assert rows(book) == [
+        "c1|presale|NONE|ENTERQUEUE||1|1",
+        "c1|presale|8001|CONNECT|13|c1|0",
+        "c1|presale|8001|COMPLETEAGENT|13|61|1",
+    ]
+
+
+def test_ring_no_answer_and_the_caller_ends_the_talk() -> None:
+    book = Playbook()
+    book.ready("8001", "8002")
+    book.call("c1")
+    book.land("c1")
+    book.pass_(15)
+    book.returned("c1", OfferEnd.TIMED_OUT)
+    book.answer("c1")
+    book.pass_(5)
+    book.caller_hangs_up("c1")
+    assert rows(book)[1:] == [
+        "c1|presale|8001|RINGNOANSWER|15000",
+        "c1|presale|8002|CONNECT|15|c1|0",
+        "c1|presale|8002|COMPLETECALLER|15|5|1",
+    ]
+
+
+def test_the_second_in_line_gives_up() -> None:
+    book = Playbook()
+    book.call("c1")
+    book.call("c2")
+    book.pass_(30)
+    book.caller_hangs_up("c2")
+    assert rows(book)[-1] == "c2|presale|NONE|ABANDON|2|2|30"
+
+
+def test_a_wait_that_was_too_long() -> None:
+    book = Playbook(company(max_wait=60))
+    book.call("c1")
+    book.pass_(61)
+    book.tick("c1")
+    assert rows(book)[-1] == "c1|presale|NONE|EXITWITHTIMEOUT|1|1|61"
