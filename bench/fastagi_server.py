@@ -17,6 +17,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import uvloop
+
 COMMANDS = 5
 ENVIRONMENT = (
     b"agi_network: yes\nagi_network_script: menu\nagi_request: agi://127.0.0.1/menu\n"
@@ -29,7 +31,7 @@ ENVIRONMENT = (
 )
 
 
-def run_ours(port: int, ready: Any, *, uvloop: bool) -> None:
+def run_ours(port: int, ready: Any, *, on_uvloop: bool) -> None:
     """Serve with `telephony/agi.py`."""
     from telephony.agi import AgiSession, FastAgiServer
 
@@ -45,15 +47,13 @@ def run_ours(port: int, ready: Any, *, uvloop: bool) -> None:
         ready.set()
         await asyncio.Event().wait()
 
-    if uvloop:
-        import uvloop as loops
-
-        loops.run(serve())
+    if on_uvloop:
+        uvloop.run(serve())
     else:
         asyncio.run(serve())
 
 
-def run_panoramisk(port: int, ready: Any, *, uvloop: bool) -> None:
+def run_panoramisk(port: int, ready: Any, *, on_uvloop: bool) -> None:
     """Serve with panoramisk's FastAGI application."""
     from panoramisk import fast_agi
 
@@ -71,10 +71,8 @@ def run_panoramisk(port: int, ready: Any, *, uvloop: bool) -> None:
         ready.set()
         await asyncio.Event().wait()
 
-    if uvloop:
-        import uvloop as loops
-
-        loops.run(serve())
+    if on_uvloop:
+        uvloop.run(serve())
     else:
         asyncio.run(serve())
 
@@ -154,10 +152,10 @@ def main() -> None:
     cores = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, {cores[-1]})
     running: dict[str, tuple[int, multiprocessing.Process]] = {}
-    for offset, (name, (target, uvloop)) in enumerate(servers.items()):
+    for offset, (name, (target, on_uvloop)) in enumerate(servers.items()):
         ready, port = multiprocessing.Event(), 41500 + os.getpid() % 500 * 8 + offset
         process = multiprocessing.Process(
-            target=target, args=(port, ready), kwargs={"uvloop": uvloop}, daemon=True
+            target=target, args=(port, ready), kwargs={"on_uvloop": on_uvloop}, daemon=True
         )
         process.start()
         os.sched_setaffinity(process.pid or 0, {cores[0]})
@@ -169,7 +167,7 @@ def main() -> None:
     for turn in range(options.rounds + 1):
         for name, (port, process) in running.items():
             before = cpu_of(process.pid or 0)
-            seconds = asyncio.run(call(port, options.sessions, options.at_once))
+            seconds = uvloop.run(call(port, options.sessions, options.at_once))
             if turn:  # the first warms up
                 rates[name].append(options.sessions / seconds)
                 cpu[name].append((cpu_of(process.pid or 0) - before) / options.sessions * 1e6)
