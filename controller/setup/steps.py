@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from acd.company import Company, load_company
@@ -68,11 +69,13 @@ def prepare_programs(settings: Settings, progress: Progress) -> None:
     settings.state.chmod(0o700)
     with progress.step("disk space") as step:
         step.note = _check_disk(settings.state)
-    with progress.step("Asterisk and Redis") as step:
-        step.note = fetch_programs(settings)
-    with progress.step("web pages") as step:
-        built = frontend.build(settings.log_dir / "frontend.log")
-        step.note = "built" if built else "built before"
+    # Both wait for the network for most of their time, so they go side by side.
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        pages = beside.submit(frontend.build, settings.log_dir / "frontend.log")
+        with progress.step("Asterisk and Redis") as step:
+            step.note = fetch_programs(settings)
+        with progress.step("web pages") as step:
+            step.note = "built" if pages.result() else "built before"
     with progress.step("speech models") as step:
         step.note = _prepare_models(settings)
 
