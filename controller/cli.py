@@ -7,7 +7,6 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
@@ -169,7 +168,7 @@ def models(context: typer.Context) -> None:
     """Speech models: which are there, which are used."""
     from recordings.models import main as run
 
-    _leave(run(context.args))
+    _leave(run(["--models", str(_settings().models_dir), *context.args]))
 
 
 @ivr.command("check", context_settings=_PASS_ON)
@@ -234,15 +233,27 @@ def serve() -> None:
     """The controller itself, in the foreground."""
     from controller.service import main as run
 
-    _run_process(run)
+    run()
 
 
 @app.command(hidden=True)
 def transcribe() -> None:
     """The transcriber itself, in the foreground."""
-    from controller.children import run_transcriber
+    from controller.logs import log_to_stdout
+    from recordings.transcriber import TranscriberSettings, run
 
-    _run_process(lambda: run_transcriber(_settings()))
+    settings = _settings()
+    log_to_stdout()
+    _leave(
+        run(
+            TranscriberSettings(
+                recordings=settings.recordings_dir,
+                models=settings.models_dir,
+                database_url=settings.effective_database_url,
+                redis_url=settings.effective_redis_url,
+            )
+        )
+    )
 
 
 @app.command(hidden=True)
@@ -263,8 +274,3 @@ def lock() -> None:
 
     for file in write_locks():
         print(file)
-
-
-def _run_process(run: Callable[[], object]) -> None:
-    code = run()
-    _leave(code if isinstance(code, int) else 0)
