@@ -12,10 +12,10 @@ from enum import StrEnum
 from typing import Protocol, TypeAlias
 
 from ivr.customers import Customer
-from ivr.flow import (
+from ivr.flow import Flow
+from ivr.nodes import (
     BACK_KEY,
     PERSON_KEY,
-    Flow,
     Goto,
     HangUp,
     Hours,
@@ -25,7 +25,7 @@ from ivr.flow import (
     Queue,
     Say,
 )
-from ivr.flow import Customer as CustomerNode
+from ivr.nodes import Customer as CustomerNode
 from ivr.versions import FlowVersion
 
 log = logging.getLogger(__name__)

@@ -23,7 +23,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -51,7 +51,7 @@ LEAD_OUT = 0.20
 
 
 class VoiceUnavailable(Exception):
-    """The voice model cannot be set up; the message says what is missing and how to get it."""
+    """The voice cannot speak; the message says what is missing and how to get it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,10 +123,17 @@ def _trim(samples: Samples) -> Samples:
 
 
 def telephone_sound(samples: Samples, rate: int = KOKORO_RATE) -> npt.NDArray[np.int16]:
-    """Bring a synthesised sentence to the telephone's form and to the one stated level."""
-    import soxr
+    """Bring a synthesised sentence to the telephone's form and to the one stated level.
 
-    sound: Samples = soxr.resample(samples, rate, TELEPHONE_RATE, quality="VHQ")
+    Raises VoiceUnavailable when there is nothing but silence.
+    """
+    if not np.any(samples):
+        raise VoiceUnavailable("the voice said nothing")
+    sound = samples
+    if rate != TELEPHONE_RATE:
+        import soxr  # of the `voice` extra, like all that only this module needs
+
+        sound = soxr.resample(samples, rate, TELEPHONE_RATE, quality="VHQ")
     sound = _trim(sound)
     gain = 10 ** ((SPEECH_LEVEL - _level(sound)) / 20)
     ceiling = 10 ** (PEAK_LEVEL / 20)
@@ -191,11 +198,23 @@ def _fetch_voices(folder: Path) -> Path:
     return voices
 
 
-class Speaker:
-    """Kokoro, loaded once: turns a sentence into 24 kHz samples.
+class Speaker(Protocol):
+    """Somebody who can say a text."""
+
+    rate: int
+    """Samples per second of what `speak` returns."""
+
+    def speak(self, text: str, language: str, voice: Voice) -> Samples:
+        """Say one text: the language decides how it is read, the voice who reads it."""
+
+
+class KokoroSpeaker:
+    """Kokoro, loaded once.
 
     Raises VoiceUnavailable when a package, the model or a voice is missing.
     """
+
+    rate = KOKORO_RATE
 
     def __init__(self, models: Path) -> None:
         folder = models / "kokoro"
@@ -215,7 +234,7 @@ class Speaker:
         self._english: Any = espeak.EspeakFallback(british=False)
 
     def speak(self, text: str, language: str, voice: Voice) -> Samples:
-        """Say one text. The language decides how it is read, the voice who reads it."""
+        """See `Speaker.speak`."""
         style_file = self._voices / f"{voice.voice}.bin"
         if not style_file.is_file():
             known = ", ".join(sorted(path.stem for path in self._voices.glob("*.bin")))
@@ -243,6 +262,10 @@ class _Word:
 # ---- the command ----
 
 
+def _recording(speaker: Speaker, text: str, language: str, voice: Voice) -> npt.NDArray[np.int16]:
+    return telephone_sound(speaker.speak(text, language, voice), speaker.rate)
+
+
 def _write(file: Path, samples: npt.NDArray[np.int16]) -> None:
     """Write a WAV so that nobody ever finds half a file."""
     import soundfile
@@ -257,9 +280,9 @@ def say_prompts(shelf: PromptShelf, models: Path, speaker: Speaker | None = None
     """Make the missing recordings, remove the stale ones. Returns how many were made."""
     missing = shelf.unrecorded()
     for number, prompt in enumerate(missing, start=1):
-        speaker = speaker or Speaker(models)
+        speaker = speaker or KokoroSpeaker(models)
         print(f"[{number}/{len(missing)}] {prompt.file_name}  {prompt.text}", flush=True)
-        samples = telephone_sound(speaker.speak(prompt.text, prompt.language, prompt.voice))
+        samples = _recording(speaker, prompt.text, prompt.language, prompt.voice)
         _write(shelf.folder / prompt.file_name, samples)
     for file in shelf.stale_files():
         print(f"removed {file.name}: no text asks for it any more")
@@ -275,11 +298,9 @@ def say_phrases(folder: Path, models: Path, speaker: Speaker | None = None) -> i
     prints = {phrase.name: fingerprint(phrase.text, phrase.voice) for phrase in phrases}
     due = [p for p in phrases if made.get(p.name) != prints[p.name] or not p.file.is_file()]
     for number, phrase in enumerate(due, start=1):
-        speaker = speaker or Speaker(models)
+        speaker = speaker or KokoroSpeaker(models)
         print(f"[{number}/{len(due)}] {phrase.file.name}  {phrase.text}", flush=True)
-        _write(
-            phrase.file, telephone_sound(speaker.speak(phrase.text, phrase.language, phrase.voice))
-        )
+        _write(phrase.file, _recording(speaker, phrase.text, phrase.language, phrase.voice))
         made[phrase.name] = prints[phrase.name]
         ledger.write_text(json.dumps(made, indent=1, sort_keys=True) + "\n")
     for file in folder.glob("*.wav"):

@@ -1,0 +1,148 @@
+"""Making recordings: only what is missing, nothing stale, one level; with a voice of tones."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from ivr.prompts import Prompt, PromptShelf
+from ivr.say import (
+    LEAD_IN,
+    PEAK_LEVEL,
+    SPEECH_LEVEL,
+    TELEPHONE_RATE,
+    KokoroSpeaker,
+    VoiceUnavailable,
+    load_phrases,
+    main,
+    say_phrases,
+    say_prompts,
+    telephone_sound,
+)
+from store.source import BadFile
+from tests.ivr.small_company import VOICES
+
+COMPANY = Path(__file__).resolve().parents[2] / "company"
+
+
+class Whistler:
+    """Says every text as a tone, one tenth of a second a character, in a second of silence."""
+
+    rate = TELEPHONE_RATE
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def speak(self, text, language, voice):
+        self.said.append(text)
+        times = np.arange(len(text) * self.rate // 10) / self.rate
+        silence = np.zeros(self.rate // 2, dtype=np.float32)
+        tone = (0.01 * np.sin(2 * np.pi * 440 * times)).astype(np.float32)
+        return np.concatenate([silence, tone, silence])
+
+
+def prompt(text: str, name: str = "hi", language: str = "zh-CN") -> Prompt:
+    return Prompt(name=name, language=language, text=text, voice=VOICES[language],
+                  source=Path("x.yaml"), line=1)  # fmt: skip
+
+
+def level(samples: np.ndarray) -> float:
+    return float(10 * np.log10(np.mean((samples / 32768.0) ** 2)))
+
+
+def test_only_what_is_missing_is_made(tmp_path):
+    voice = Whistler()
+    shelf = PromptShelf([prompt("您好"), prompt("Hello", language="en")], VOICES, tmp_path)
+    assert say_prompts(shelf, tmp_path, voice) == 2
+    assert say_prompts(shelf, tmp_path, voice) == 0
+    assert voice.said == ["您好", "Hello"]
+    assert shelf.unrecorded() == []
+
+
+def test_a_changed_text_replaces_the_recording(tmp_path, capsys):
+    voice = Whistler()
+    old, new = (PromptShelf([prompt(text)], VOICES, tmp_path) for text in ("您好", "您好啊"))
+    say_prompts(old, tmp_path, voice)
+    (tmp_path / "LICENCE.md").write_text("stays")
+    assert new.unrecorded()
+    assert say_prompts(new, tmp_path, voice) == 1
+    assert old.unrecorded()
+    assert (tmp_path / "LICENCE.md").exists()
+    assert "no text asks for it any more" in capsys.readouterr().out
+
+
+def test_nothing_half_written_is_left(tmp_path):
+    shelf = PromptShelf([prompt("您好")], VOICES, tmp_path)
+    say_prompts(shelf, tmp_path, Whistler())
+    assert [path.suffix for path in tmp_path.rglob("*") if path.is_file()] == [".wav"]
+
+
+@pytest.mark.parametrize("loudness", [0.001, 0.1, 0.9])
+def test_silence_goes_and_the_level_is_the_stated_one(loudness):
+    spoken = Whistler().speak("一二三四五六七八九十", "zh-CN", None) * (loudness / 0.01)
+    samples = telephone_sound(spoken, TELEPHONE_RATE)
+    assert len(samples) / TELEPHONE_RATE == pytest.approx(1.0 + 0.25 + 0.02, abs=0.03)
+    body = samples[int(0.2 * TELEPHONE_RATE) : int(0.8 * TELEPHONE_RATE)]
+    assert level(body) == pytest.approx(SPEECH_LEVEL, abs=0.5)
+    assert np.abs(samples[: int(LEAD_IN * TELEPHONE_RATE)]).max() == 0
+
+
+def test_a_crack_does_not_clip():
+    spoken = Whistler().speak("一二三四五六七八九十", "zh-CN", None)
+    spoken[6000] = 1.0
+    peak = np.abs(telephone_sound(spoken, TELEPHONE_RATE).astype(int)).max() / 32767
+    assert 20 * np.log10(peak) <= PEAK_LEVEL + 0.01
+
+
+def test_silence_is_no_recording():
+    with pytest.raises(VoiceUnavailable, match="said nothing"):
+        telephone_sound(np.zeros(8000, dtype=np.float32), TELEPHONE_RATE)
+
+
+PHRASES = """
+phrases:
+  hello: {role: customer, language: zh-CN, voice: zm_yunxi, queues: [order], text: 你好}
+  bye: {role: agent, language: en, voice: af_heart, queues: [], text: Bye}
+"""
+
+
+def test_phrases_keep_their_names_and_follow_their_texts(tmp_path):
+    voice = Whistler()
+    listing = tmp_path / "phrases.yaml"
+    listing.write_text(PHRASES)
+    assert say_phrases(tmp_path, tmp_path, voice) == 2
+    assert say_phrases(tmp_path, tmp_path, voice) == 0
+    before = len(soundfile.read(tmp_path / "hello.wav")[0])
+    listing.write_text(PHRASES.replace("你好", "你好你好").replace("bye:", "ciao:"))
+    assert say_phrases(tmp_path, tmp_path, voice) == 2
+    assert len(soundfile.read(tmp_path / "hello.wav")[0]) > before
+    assert not (tmp_path / "bye.wav").exists()
+
+
+def test_a_phrase_without_a_voice_is_refused(tmp_path):
+    (tmp_path / "phrases.yaml").write_text("phrases:\n  a: {role: agent, text: x}\n")
+    with pytest.raises(BadFile, match=r":2: a needs role, language, voice and text"):
+        load_phrases(tmp_path)
+
+
+def test_the_committed_phrases_are_spoken_and_varied():
+    phrases = load_phrases(COMPANY / "speech")
+    assert [phrase.name for phrase in phrases if not phrase.file.is_file()] == []
+    assert len({phrase.text for phrase in phrases}) == len(phrases)
+    customers = [phrase for phrase in phrases if phrase.role == "customer"]
+    assert {queue for phrase in customers for queue in phrase.queues} == {
+        "presale", "order", "logistics", "returns", "complaints", "general", "vip",
+    }  # fmt: skip
+
+
+def test_nothing_to_say_needs_no_voice(tmp_path, capsys):
+    assert main(["--company", str(COMPANY), "--models", str(tmp_path)]) == 0
+    assert "made 0 prompt(s) and 0 phrase(s)" in capsys.readouterr().out
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_missing_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(VoiceUnavailable, match="npm"):
+        KokoroSpeaker(tmp_path)
