@@ -68,9 +68,7 @@ class Source:
 
     def problem(self, where: Where, text: str, mend: str = "", *, warning: bool = False) -> Problem:
         """A problem at a value."""
-        return Problem(
-            file=self.file, line=self.line(where), text=text, mend=mend, warning=warning
-        )
+        return Problem(file=self.file, line=self.line(where), text=text, mend=mend, warning=warning)
 
 
 def read_source(file: Path) -> Source:
@@ -79,8 +77,14 @@ def read_source(file: Path) -> Source:
         raw = file.read_bytes()
     except OSError as error:
         raise BadFile(
-            [Problem(file=file, line=1, text=f"cannot be read: {error.strerror}",
-                     mend="create the file or correct its name")]
+            [
+                Problem(
+                    file=file,
+                    line=1,
+                    text=f"cannot be read: {error.strerror}",
+                    mend="create the file or correct its name",
+                )
+            ]
         ) from error
     return parse_source(raw, file)
 
@@ -112,8 +116,14 @@ def _decode(raw: bytes, file: Path) -> str:
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise BadFile(
-            [Problem(file=file, line=line, text="is not UTF-8 text",
-                     mend="save the file as UTF-8 (in Chinese Windows editors: 编码 UTF-8)")]
+            [
+                Problem(
+                    file=file,
+                    line=line,
+                    text="is not UTF-8 text",
+                    mend="save the file as UTF-8 (in Chinese Windows editors: 编码 UTF-8)",
+                )
+            ]
         ) from error
 
 
@@ -130,16 +140,28 @@ def _refuse_aliases_and_tags(text: str, file: Path) -> None:
     """Look at the flat stream of events first: an alias bomb never gets unfolded."""
     depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        line = event.start_mark.line + 1
+        line = event.start_mark.line + 1 if event.start_mark else 1
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise BadFile(
-                [Problem(file=file, line=line, text="anchors (&) and aliases (*) are not allowed",
-                         mend='write the value out; a star as a key needs quotes: "*"')]
+                [
+                    Problem(
+                        file=file,
+                        line=line,
+                        text="anchors (&) and aliases (*) are not allowed",
+                        mend='write the value out; a star as a key needs quotes: "*"',
+                    )
+                ]
             )
-        if getattr(event, "tag", None):
+        if tag := getattr(event, "tag", None):
             raise BadFile(
-                [Problem(file=file, line=line, text=f"the tag {event.tag} is not allowed",
-                         mend="remove the tag (the word that begins with !)")]
+                [
+                    Problem(
+                        file=file,
+                        line=line,
+                        text=f"the tag {tag} is not allowed",
+                        mend="remove the tag (the word that begins with !)",
+                    )
+                ]
             )
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
@@ -178,8 +200,12 @@ def _items(
             continue
         if key in seen:
             problems.append(
-                Problem(file=file, line=line, text=f"the key {key} is here twice "
-                        f"(first on line {seen[key]})", mend="remove or rename one of the two")
+                Problem(
+                    file=file,
+                    line=line,
+                    text=f"the key {key} is here twice (first on line {seen[key]})",
+                    mend="remove or rename one of the two",
+                )
             )
             continue
         seen[key] = line
