@@ -30,6 +30,7 @@ from controller.credentials import Credentials, ensure_credentials
 from controller.settings import Settings, load_settings
 from telephony.agi import AgiSession, FastAgiServer
 from telephony.ami import AmiLink, AmiMessage
+from tests.tones import tone
 
 AGENTS = ("8001", "8002", "8003")
 QUEUES = ("general", "order")
@@ -62,13 +63,12 @@ class Node:
     def __init__(self, **times: int) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="huawu-", dir="/tmp"))
         sip, ami, agi, http = free_ports(4)
-        root = load_settings().asterisk_root
         self.settings = Settings(
             state=self.folder, sip_port=sip, ami_port=ami, agi_port=agi, asterisk_http_port=http,
-            rtp_start=15000, rtp_end=15999, asterisk_root=root,
+            rtp_start=15000, rtp_end=15999,
         )  # fmt: skip
         self.credentials: Credentials = ensure_credentials(self.settings.secrets_file, AGENTS)[0]
-        self.program = find_asterisk(self.settings)
+        self.program = find_asterisk(load_settings())
         self._times = {**SHORT, **times}
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -98,6 +98,9 @@ class Node:
         for name, seconds in self._times.items():
             text, count = re.subn(rf"(?m)^{name}=\d+$", f"{name}={seconds}", text)
             assert count == 1, name
+        # Prompts of a third of a second; that the real ones exist is tests/asterisk_conf's matter.
+        prompt = tone(self.folder / "prompt.wav", 600, 0.3).with_suffix("")
+        text = re.sub(r"(?m)^(PROMPT_\w+)=.*$", rf"\1={prompt}", text)
         dialplan.write_text(text, encoding="utf-8")
         with (self.folder / "out").open("wb") as output:
             self._process = subprocess.Popen(
@@ -110,9 +113,10 @@ class Node:
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
             assert self._process.poll() is None, self.log()
-            with contextlib.suppress(OSError), socket.create_connection(
-                ("127.0.0.1", self.settings.ami_port), 1
-            ) as probe:
+            with (
+                contextlib.suppress(OSError),
+                socket.create_connection(("127.0.0.1", self.settings.ami_port), 1) as probe,
+            ):
                 probe.settimeout(1)
                 if probe.recv(20):
                     return
@@ -166,7 +170,7 @@ class Stub:
 
     def _on_event(self, message: AmiMessage) -> None:
         self.events.append(message)
-        asyncio.get_running_loop().create_task(self._tell())  # noqa: RUF006
+        asyncio.get_running_loop().create_task(self._tell())
 
     async def _tell(self) -> None:
         async with self._news:
@@ -227,6 +231,12 @@ class Stub:
     def user_events(self, name: str) -> list[AmiMessage]:
         """The dialplan's events of one name."""
         return [event for event in self.events if event.get("UserEvent") == name]
+
+    async def heard(self, name: str, value: str, limit: float = 8.0) -> AmiMessage:
+        """Wait for the first event that has this field with this value."""
+        found = lambda: [event for event in self.events if event.get(name) == value]  # noqa: E731
+        await self.until(lambda: bool(found()), limit, f"{name}: {value}")
+        return found()[0]
 
     async def user_event(self, name: str, limit: float = 8.0) -> AmiMessage:
         """Wait for the dialplan's first event of that name."""
