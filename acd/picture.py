@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from acd import agent as agent_table
 from acd.contact import Contact
 from acd.domain import Domain
-from acd.offers import end_offer
+from acd.offers import LANDING, end_offer
 from acd.talks import caller_gone, pair, part
 from acd.wishes import set_reachable
 from telephony.commands import ReturnToWaiting, WakeAt
@@ -95,7 +95,8 @@ def _compare(
     elif talking and not partner and not caller.bridge:
         part(domain, contact, Party.SYSTEM)
     elif contact.stage is CallStage.OFFERED and caller.context != OFFER_CONTEXT:
-        end_offer(domain, contact, OfferEnd.NOT_LANDED)
+        if contact.landed or domain.now - contact.offered > LANDING:  # else it is on its way
+            end_offer(domain, contact, OfferEnd.NOT_LANDED)
     elif contact.stage is CallStage.WAITING:
         contact.doubtful = False
         domain.touch(contact)

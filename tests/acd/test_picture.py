@@ -137,6 +137,16 @@ def test_an_offer_whose_caller_is_back_in_the_loop_has_ended() -> None:
     assert offer_numbers == [2]  # ended, and matched anew at once
 
 
+def test_an_offer_on_its_way_is_left_alone_by_a_picture() -> None:
+    book = Playbook()
+    book.call("c1")
+    book.ready("8001")  # a redirect goes out
+    book.at += 0.3
+    see(book, leg("c1"))
+    assert book.domain.contacts["c1"].offer == 1
+    assert book.domain.contacts["c1"].stage is CallStage.OFFERED
+
+
 def test_an_abandoned_wait_that_nobody_saw_is_counted_once() -> None:
     book = Playbook()
     book.call("c1")
