@@ -10,9 +10,10 @@ import contextlib
 import hashlib
 import importlib.util
 import os
+import re
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 _DEFAULT_STATE = Path(__file__).resolve().parent.parent / "var"
@@ -30,6 +31,8 @@ _HALVES = (
 )
 _VOSK_CODES = {"zh": "cn", "en": "en-us", "ko": "ko", "ja": "ja", "ru": "ru", "de": "de"}
 """Our languages -> what vosk calls them; others are called the same."""
+
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*")
 
 
 class ModelMissingError(Exception):
@@ -103,7 +106,9 @@ def _package_file(package: str, name: str) -> Path:
 
 
 def vosk_code(language: str) -> str:
-    """Vosk's name of a language: ``zh-CN`` is ``cn``."""
+    """Vosk's name of a language: ``zh-CN`` is ``cn``; "" for what is no language's name."""
+    if not _LANGUAGE.fullmatch(language):
+        return ""
     short = language.split("-", maxsplit=1)[0].lower()
     return _VOSK_CODES.get(short, short)
 
@@ -118,20 +123,27 @@ def vosk_model_path(models_dir: Path, language: str) -> Path:
         ModelMissingError: there is none.
     """
     code = vosk_code(language)
-    candidates = [models_dir / f"vosk-{name}" for name in (language, code) if name]
-    for place in (os.environ.get("VOSK_MODEL_PATH"), "/usr/share/vosk", "~/.cache/vosk"):
-        folder = Path(place or "/nonexistent").expanduser()
-        candidates += sorted(folder.glob(f"vosk-model-small-{code}*"))
-        candidates += sorted(folder.glob(f"vosk-model-{code}*"))
-    spec = importlib.util.find_spec(f"vosk_model_{code.replace('-', '_')}") if code else None
-    if spec is not None:
-        candidates += [Path(p) / "model" for p in spec.submodule_search_locations or []]
+    candidates = _vosk_candidates(models_dir, language, code) if code else iter(())
     for candidate in candidates:
-        if code and (candidate / "am" / "final.mdl").is_file():
+        if _is_vosk_model(candidate):
             return candidate
     raise ModelMissingError(
         f"no vosk model for {language!r}: `./huawu models --get {language}` fetches one"
     )
+
+
+def _vosk_candidates(models_dir: Path, language: str, code: str) -> Iterator[Path]:
+    yield from (models_dir / f"vosk-{name}" for name in (language, code))
+    for place in (os.environ.get("VOSK_MODEL_PATH"), "/usr/share/vosk", "~/.cache/vosk"):
+        folder = Path(place or "/nonexistent").expanduser()
+        yield from sorted(folder.glob(f"vosk-model-small-{code}*"))
+        yield from sorted(folder.glob(f"vosk-model-{code}*"))
+    spec = importlib.util.find_spec(f"vosk_model_{code.replace('-', '_')}")
+    yield from (Path(p) / "model" for p in (spec and spec.submodule_search_locations) or [])
+
+
+def _is_vosk_model(folder: Path) -> bool:
+    return (folder / "am" / "final.mdl").is_file()
 
 
 # --- all of them -----------------------------------------------------------------------------
@@ -140,12 +152,11 @@ def vosk_model_path(models_dir: Path, language: str) -> Path:
 def present_models(models_dir: Path) -> list[str]:
     """Names of the models that can be used now."""
     names = [_WHISPER] if (models_dir / _WHISPER).is_dir() else []
-    for language in _VOSK_CODES:
-        try:
-            vosk_model_path(models_dir, language)
-        except ModelMissingError:
-            continue
-        names.append(f"vosk-{vosk_code(language)}")
+    names += sorted(path.name for path in models_dir.glob("vosk-*") if _is_vosk_model(path))
+    for language, code in _VOSK_CODES.items():
+        with contextlib.suppress(ModelMissingError):
+            if vosk_model_path(models_dir, language).parent != models_dir:
+                names.append(f"vosk-{code}")
     return names
 
 
