@@ -77,7 +77,7 @@ def prepare_programs(settings: Settings, progress: Progress) -> None:
         with progress.step("web pages") as step:
             step.note = "built" if pages.result() else "built before"
     with progress.step("speech models") as step:
-        step.note = _prepare_models(settings)
+        step.note = prepare_models(settings)
 
 
 def check_ports(settings: Settings) -> None:
@@ -142,10 +142,11 @@ def _check_disk(state: Path) -> str:
     return f"{free / 1024**3:.0f} GB free"
 
 
-def _prepare_models(settings: Settings) -> str:
-    from recordings.models import prepare_models
+def prepare_models(settings: Settings) -> str:
+    """Put the speech models that came with the requirements in place; returns their names."""
+    from recordings.models import prepare_models as put_in_place
 
-    return ", ".join(prepare_models(settings.models_dir)) or "none: no transcripts"
+    return ", ".join(put_in_place(settings.models_dir)) or "none: no transcripts"
 
 
 async def _prepare_database(settings: Settings, company: Company, credentials: Credentials) -> str:
