@@ -84,7 +84,7 @@ def test_all_mistakes_are_named_at_once(problems):
         ("a: [&b [x, x]]\nc: [*b, *b, *b]", 1, "anchors"),
         ("name: small\nx: !!python/object/apply:os.system ['true']", 2, "tag"),
         ("name: small\nx: !ruby 1", 2, "tag"),
-        ("name: {", 1, "expected"),
+        ("name: ]", 1, "expected"),
         ("- a list", 1, ""),
         ("", 1, ""),
         ("name: " + "[" * 50 + "]" * 50, 1, "nested"),
