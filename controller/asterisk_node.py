@@ -6,6 +6,7 @@ between double at-signs, `@@SIP_PORT@@`; the list of names stands in `placeholde
 says `@@AGENTS@@`; `<name>_queue.conf.in` likewise for each queue at `@@QUEUES@@`.
 """
 
+import ipaddress
 import os
 import re
 import shutil
@@ -151,6 +152,7 @@ def placeholders(
     return {
         "SYSTEM_NAME": SYSTEM_NAME,
         "BIND": settings.bind,
+        "MEDIA_BIND": _media_bind(settings.bind),
         "SIP_PORT": str(settings.sip_port),
         "AMI_PORT": str(settings.ami_port),
         "AGI_PORT": str(settings.agi_port),
@@ -182,6 +184,17 @@ def placeholders(
             for prompt in load_catalogue()
         },
     }
+
+
+def _media_bind(bind: str) -> str:
+    """Lines of a SIP endpoint that keep audio on the address SIP listens on.
+
+    Asterisk opens its audio ports on every address of the machine otherwise. Where SIP listens on
+    every address, so does audio: it then tells each phone the address that faces it.
+    """
+    if ipaddress.ip_address(bind).is_unspecified:
+        return "; audio on every address, as SIP"
+    return f"media_address={bind}\nbind_rtp_to_media_address=yes"
 
 
 def render_configuration(

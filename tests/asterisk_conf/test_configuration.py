@@ -223,6 +223,9 @@ def test_sip_needs_a_password_and_leads_nowhere_else(etc: Path) -> None:
     assert {("rtp_timeout", "30"), ("rtp_timeout_hold", "300"), ("direct_media", "no")} <= set(
         shared
     )
+    assert {("media_address", "127.0.0.1"), ("bind_rtp_to_media_address", "yes")} <= set(
+        dict(sections)["phone"]
+    )
     assert ("set_var", "HUAWU_AGENT_ID=8002") in [line for _, lines in sections for line in lines]
 
 

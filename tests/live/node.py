@@ -82,6 +82,12 @@ class Node:
         """Where callers' messages are kept."""
         return self.settings.asterisk_dir / "spool" / "huawu-messages"
 
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        assert self._process is not None
+        return self._process.pid
+
     def secret(self, endpoint: str) -> str:
         """The SIP password of an endpoint."""
         return self.credentials.sip[endpoint]

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import subprocess
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -346,6 +347,26 @@ async def test_nothing_else_can_be_dialled(
         call = await phone.dial(extension)
         assert await call.ended(3) == 404, extension
     assert not stub.asked
+
+
+async def test_sip_and_audio_listen_on_loopback_only(stub: Stub, node: Node, trunk: Phone) -> None:
+    stub.answers = {"menu": enqueue(), "tick": answer(HUAWU_NEXT="wait")}
+    call = await dial(trunk)
+    await stub.until_asked("tick")
+    listing = subprocess.run(["ss", "-Hlntup"], capture_output=True, text=True, check=True).stdout
+    sockets = [line.split()[4] for line in listing.splitlines() if f"pid={node.pid}," in line]
+    ports = range(node.settings.rtp_start, node.settings.rtp_end + 1)
+    audio = [socket for socket in sockets if int(socket.rpartition(":")[2]) in ports]
+    assert len(audio) == 2
+    served = {
+        socket
+        for socket in sockets
+        # The SIP stack's DNS client opens two ephemeral ports that serve nothing.
+        if int(socket.rpartition(":")[2]) < 32768
+    }
+    assert served >= {f"127.0.0.1:{node.settings.sip_port}", f"127.0.0.1:{node.settings.ami_port}"}
+    assert {socket.rpartition(":")[0] for socket in served} == {"127.0.0.1"}
+    await call.hang_up()
 
 
 async def test_a_stranger_reaches_nothing(stub: Stub, node: Node, rack: PhoneRack) -> None:
