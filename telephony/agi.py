@@ -199,7 +199,10 @@ class AgiSession:
         reply = await self._connection.ask(command_line(verb, arguments), deadline)
         if reply.result == "-1" and verb != "CHANNEL STATUS":
             # A failed command and a dead channel answer alike; only a live one has a status.
-            status = await self._connection.ask(b"CHANNEL STATUS\n", None)
+            try:
+                status = await self._connection.ask(b"CHANNEL STATUS\n", None)
+            except AgiConnectionLost as lost:
+                raise CallerHungUp("the channel is gone") from lost
             if status.result == "-1":
                 raise CallerHungUp("the channel is gone")
         if reply.result == "-2":

@@ -252,7 +252,7 @@ async def test_the_caller_hangs_up(line, extension, doing):
     await line.hang_up(session)
     await line.report("Gone")
     await until(lambda: line.errors)
-    assert isinstance(line.errors[0], CallerHungUp | AgiConnectionLost)
+    assert isinstance(line.errors[0], CallerHungUp)
     await until(lambda: line.server.counters.open == 0)
     assert await line.link.list("CoreShowChannels") == []
 
@@ -263,7 +263,7 @@ async def test_a_redirect_takes_the_caller_out_of_a_dialogue(line):
     await line.link.action("Redirect", [("Channel", session.channel), *where])
     await line.report("Moved")
     await until(lambda: line.errors)
-    assert isinstance(line.errors[0], CallerHungUp | AgiConnectionLost)
+    assert isinstance(line.errors[0], CallerHungUp)
 
 
 async def test_a_server_that_thinks_too_long_is_left(line):
@@ -274,7 +274,7 @@ async def test_a_server_that_thinks_too_long_is_left(line):
     await line.call(dialogue, "hasty")
     assert (await line.report("Late")).get("Status") == "HANGUP"
     await until(lambda: line.errors, 10)
-    assert isinstance(line.errors[0], CallerHungUp | AgiConnectionLost)
+    assert isinstance(line.errors[0], CallerHungUp)
 
 
 async def test_a_dead_route_leaves_the_variable_empty(line, caplog):

@@ -439,6 +439,14 @@ class TestFaults:
         assert type(outcome.error) is AgiConnectionLost
         await until(lambda: outcome.server.counters.lost == 1)
 
+    async def test_a_result_of_minus_one_and_then_nothing_is_a_hang_up(self, dialogue):
+        """What Asterisk does with AGIEXITONHANGUP."""
+        outcome = await dialogue(lambda session: session.wait_for_digit(60))
+        await outcome.call.answers("200 result=-1\n")
+        outcome.call.hang_up()
+        await until(lambda: outcome.error)
+        assert type(outcome.error) is CallerHungUp
+
     async def test_an_answer_that_does_not_come(self, dialogue):
         outcome = await dialogue(lambda session: session.get_variable("A"), answer_seconds=0.1)
         assert await outcome.call.command()

@@ -182,6 +182,14 @@ class TestLogin:
         asterisk.send("Event: FullyBooted\r\n\r\n")
         await until(lambda: room.story == ["up"])
 
+    async def test_a_peer_that_cuts_the_login_short_is_left_at_once(self, asterisk, connect):
+        asterisk.answers["Challenge"] = None
+        link = connect(login_seconds=60)
+        await until(lambda: asterisk.sent("Challenge"))
+        asterisk.cut()
+        await until(lambda: len(asterisk.sent("Challenge")) == 2, 2)
+        assert "lost" in link.fault
+
     async def test_a_peer_that_says_nothing_is_left(self, asterisk, connect):
         asterisk.greeting = ""
         link = connect(login_seconds=0.05)
