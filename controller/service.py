@@ -95,6 +95,8 @@ class Controller:
             database=self._database,
             log=self._log,
             append=functools.partial(append_event, self._redis),
+            is_recorded=lambda queue: self._company.queue(queue).record,
+            now=self._clock.now,
         )
         self._agi = FastAgiServer(
             Conversations(

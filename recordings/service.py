@@ -107,7 +107,7 @@ class RecordingsService:
             self._languages[event.contact] = event.language
             while len(self._languages) > _LANGUAGES_KEPT:
                 self._languages.popitem(last=False)
-        elif isinstance(event, TalkEnded) and self._is_recorded(event.queue):
+        elif isinstance(event, TalkEnded):
             self._start(event.contact, event.offer, self._finish_talk(event))
         if time.monotonic() - self._swept_at > _SWEEP_EVERY:
             self._swept_at = time.monotonic()
@@ -135,7 +135,7 @@ class RecordingsService:
         if ends:
             self._start(contact, offer, self._finish_talk(ends[-1]))
             return
-        files = [path for path in self._files(contact, offer) if path.exists()]
+        files = self._exist(contact, offer)
         newest = max((path.stat().st_mtime for path in files), default=0.0)
         # The files' times are the wall clock's.
         if files and time.time() - newest > self._orphaned_after:
@@ -168,6 +168,8 @@ class RecordingsService:
             logger.exception("a recording could not be finished")
 
     async def _finish_talk(self, event: TalkEnded) -> None:
+        if not self._is_recorded(event.queue) and not self._exist(event.contact, event.offer):
+            return
         started_at = event.at - event.talked
         await self._finish(event.contact, event.offer, event.agent, started_at, event.talked)
 
@@ -243,6 +245,9 @@ class RecordingsService:
                 logger.warning("the stream takes no event", error=type(error).__name__)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, longest)
+
+    def _exist(self, contact: str, offer: int) -> list[Path]:
+        return [path for path in self._files(contact, offer) if path.exists()]
 
     def _files(self, contact: str, offer: int) -> tuple[Path, Path]:
         if not policy.is_safe(contact):

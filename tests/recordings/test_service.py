@@ -155,6 +155,12 @@ async def test_a_queue_without_recording_has_none(house: House) -> None:
     assert house.stream == []
 
 
+async def test_a_queue_that_stopped_recording_in_mid_talk_keeps_what_there_is(house: House) -> None:
+    house.both_files()
+    await house.hears(ended(queue="unrecorded"))
+    assert len(await house.store.of_contact(CONTACT)) == 1
+
+
 async def test_the_same_end_twice_is_one_recording(house: House) -> None:
     house.both_files()
     await house.hears(ended(), ended())
