@@ -16,7 +16,6 @@ from collections.abc import AsyncIterator, Sequence
 import structlog
 import uvloop
 from aiohttp import web
-from recordings.service import RecordingsService
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
@@ -32,6 +31,7 @@ from controller.telephone import Telephone
 from dashboards.ports import WebPorts
 from dashboards.server import create_app
 from ivr.versions import FlowVersions
+from recordings.service import RecordingsService
 from store.accounts import Accounts
 from store.database import Database, open_database
 from store.drain import Drain
