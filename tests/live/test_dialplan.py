@@ -357,7 +357,7 @@ async def test_sip_and_audio_listen_on_loopback_only(stub: Stub, node: Node, tru
     sockets = [line.split()[4] for line in listing.splitlines() if f"pid={node.pid}," in line]
     ports = range(node.settings.rtp_start, node.settings.rtp_end + 1)
     audio = [socket for socket in sockets if int(socket.rpartition(":")[2]) in ports]
-    assert len(audio) == 2
+    assert len(audio) >= 2
     served = {
         socket
         for socket in sockets
