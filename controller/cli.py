@@ -52,11 +52,13 @@ def main() -> NoReturn:
 
 def _can_be_mended(error: Exception) -> bool:
     """Whether the text alone helps; anything else is a defect and shows where it came from."""
+    if isinstance(error, ProblemError):
+        return True
     # Imported here, because these rooms take a second to load and most commands need none.
     from store.database import DatabaseAddressError
     from store.source import BadFile
 
-    return isinstance(error, ProblemError | BadFile | DatabaseAddressError)
+    return isinstance(error, BadFile | DatabaseAddressError)
 
 
 def _settings() -> "Settings":
@@ -265,6 +267,23 @@ def supervise() -> None:
     settings = _settings()
     restart = not os.environ.get("HUAWU_SUPERVISE_NO_RESTART")
     asyncio.run(Supervisor(settings, children_of(settings), restart=restart).run())
+
+
+@app.command(hidden=True)
+def prepare() -> None:
+    """Passwords, database, configuration and speech models, without starting anything."""
+    from controller.foreground import prepare as make_ready
+    from controller.setup.progress import Progress
+
+    make_ready(_settings(), Progress())
+
+
+@app.command("run", hidden=True)
+def run_one(name: str) -> None:
+    """One of the processes alone in the foreground, as `up` starts it (for containers)."""
+    from controller.foreground import run
+
+    _leave(run(_settings(), name))
 
 
 @app.command(hidden=True)
