@@ -26,7 +26,7 @@ import pjsua2 as pj
 _WAIT_MS = 10
 _GOODBYE_TURNS = 100  # at _WAIT_MS or less each, for peers that do not answer a BYE
 _FILE_LIMIT = 0.5  # seconds until what was heard must be complete on disk
-_LOG_LEVEL = int(os.environ.get("HUAWU_SOFTPHONE_LOG", "1"))
+_LOG_LEVEL = int(os.environ.get("HUAWU_SOFTPHONE_LOG", "0"))
 
 
 class _Call(pj.Call):  # type: ignore[misc]
@@ -266,7 +266,9 @@ class Engine:
         config.regConfig.retryIntervalSec = 2
         config.sipConfig.authCreds.append(pj.AuthCredInfo("digest", "*", user, 0, secret))
         config.mediaConfig.transportConfig.boundAddress = self._bind
-        config.mediaConfig.transportConfig.port = 20000 + os.getpid() % 500 * 20
+        # Below the ephemeral ports, and apart from those of the accounts and processes beside it.
+        first = 20000 + (os.getpid() * 64 + len(self._phones) * 8) % 10000
+        config.mediaConfig.transportConfig.port = first
         config.mediaConfig.transportConfig.portRange = 2000
         config.natConfig.iceEnabled = False
         account = _Account(self, phone)
