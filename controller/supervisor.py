@@ -172,10 +172,8 @@ class Supervisor:
         """Run the child to its end; returns how it ended, in words."""
         log = self._settings.log_dir / f"{child.name}.log"
         env = {**os.environ, **child.env, MARKER: str(self._settings.state)}
-        with _notify_socket(self._settings.run_dir, child) as notify:
-            if notify is not None:
-                env["NOTIFY_SOCKET"] = str(notify.getsockname())
-                env["WATCHDOG_USEC"] = str(int(WATCHDOG_S * 1_000_000))
+        with notify_socket(self._settings.run_dir, child) as notify:
+            env |= watch_environment(notify)
             with log.open("ab") as output:
                 try:
                     process = await asyncio.create_subprocess_exec(
@@ -190,10 +188,10 @@ class Supervisor:
                     return f"cannot be started: {error}"
             say(f"{child.name} is process {process.pid}")
             self._note(child.name, process.pid)
-            watch = asyncio.create_task(_watch(child, process, notify)) if notify else None
+            watching = asyncio.create_task(watch(child, process, notify)) if notify else None
             code = await process.wait()
-            if watch is not None:
-                watch.cancel()
+            if watching is not None:
+                watching.cancel()
         self._forget(child.name)
         return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
 
@@ -238,7 +236,7 @@ class Supervisor:
 
 
 @contextlib.contextmanager
-def _notify_socket(run_dir: Path, child: Child) -> Iterator[socket.socket | None]:
+def notify_socket(run_dir: Path, child: Child) -> Iterator[socket.socket | None]:
     """The datagram socket a watched child reports to; None for the others."""
     if not child.watched:
         yield None
@@ -254,7 +252,17 @@ def _notify_socket(run_dir: Path, child: Child) -> Iterator[socket.socket | None
             path.unlink(missing_ok=True)
 
 
-async def _watch(child: Child, process: asyncio.subprocess.Process, notify: socket.socket) -> None:
+def watch_environment(notify: socket.socket | None) -> dict[str, str]:
+    """The variables that tell a watched child where to give its sign, as sd_notify(3) says."""
+    if notify is None:
+        return {}
+    return {
+        "NOTIFY_SOCKET": str(notify.getsockname()),
+        "WATCHDOG_USEC": str(int(WATCHDOG_S * 1_000_000)),
+    }
+
+
+async def watch(child: Child, process: asyncio.subprocess.Process, notify: socket.socket) -> None:
     """Kill the child when it is silent for too long."""
     loop = asyncio.get_running_loop()
     patience = FIRST_SIGN_S
