@@ -14,6 +14,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -25,7 +26,7 @@ import aiohttp
 
 from controller.asterisk_node import ask_asterisk, find_asterisk, unpacked_root
 from controller.credentials import Credentials, load_credentials
-from controller.lifecycle import marked_processes, start, stop
+from controller.lifecycle import marked_processes, start, stop, why_not_ready
 from controller.settings import ROOT, Settings, load_settings
 from controller.setup.progress import Progress
 from controller.setup.steps import prepare_data
@@ -132,7 +133,8 @@ class Stack:
             print(f"kept: {self.folder}")
         else:
             shutil.rmtree(self.folder, ignore_errors=True)
-        assert ended and not left, left
+        assert not left
+        assert ended
 
     @property
     def credentials(self) -> Credentials:
@@ -144,6 +146,32 @@ class Stack:
     def pids(self) -> dict[str, int]:
         """Process ids of the children by name: redis, asterisk, controller, transcriber."""
         return dict(json.loads(children_path(self.settings).read_text(encoding="utf-8")))
+
+    def kill(self, name: str) -> int:
+        """End a child without a word, as a crash does; returns its process id."""
+        pid = self.pids()[name]
+        os.kill(pid, signal.SIGKILL)
+        return pid
+
+    @contextlib.contextmanager
+    def no_restarts(self) -> Iterator[None]:
+        """Nothing that dies is started again inside of the block."""
+        assert self._supervisor is not None
+        self._supervisor.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._supervisor.send_signal(signal.SIGCONT)
+
+    async def serves_again(self, name: str, old: int, limit: float = 30.0) -> None:
+        """Wait until a child was started anew and callers are answered."""
+
+        async def serves() -> bool:
+            if self.pids().get(name, old) == old:
+                return False
+            return not await asyncio.to_thread(why_not_ready, self.settings)
+
+        await until(serves, limit, f"{name} serves again")
 
     def descriptors(self, name: str) -> int:
         """How many files a child has open."""
@@ -171,7 +199,7 @@ class Stack:
         """Other values for the dialplan's global times inside of the block."""
         kept = {}
         for name, value in seconds.items():
-            text = await self.console(f"dialplan show globals")
+            text = await self.console("dialplan show globals")
             found = re.search(rf"(?m)^\s*{name}=(\d+)\s*$", text)
             assert found, name
             kept[name] = found[1]
@@ -184,7 +212,7 @@ class Stack:
 
 
 def _short_company(folder: Path) -> Path:
-    """The example company with short times to ring and to write notes."""
+    """The example company with short times to ring, to write notes and to wait for a key."""
     shutil.copytree(ROOT / "company", folder, ignore=shutil.ignore_patterns("speech"))
     queues = folder / "queues.yaml"
     text = queues.read_text(encoding="utf-8")
@@ -192,6 +220,10 @@ def _short_company(folder: Path) -> Path:
     text, notes = re.subn(r"(?m)^    wrap_up: \d+", f"    wrap_up: {WRAP_UP}", text)
     assert rings == notes > 0
     queues.write_text(text, encoding="utf-8")
+    menu = folder / "menus" / "main.yaml"
+    text, waits = re.subn(r"(?m)^    wait: \d+", "    wait: 2", menu.read_text(encoding="utf-8"))
+    assert waits > 0
+    menu.write_text(text, encoding="utf-8")
     return folder
 
 
