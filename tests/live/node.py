@@ -61,6 +61,7 @@ class Node:
     """The Asterisk: start and kill it, ask its console."""
 
     def __init__(self, **times: int) -> None:
+        self.program = find_asterisk(load_settings())
         self.folder = Path(tempfile.mkdtemp(prefix="huawu-", dir="/tmp"))
         sip, ami, agi, http = free_ports(4)
         self.settings = Settings(
@@ -68,7 +69,6 @@ class Node:
             rtp_start=15000, rtp_end=15999,
         )  # fmt: skip
         self.credentials: Credentials = ensure_credentials(self.settings.secrets_file, AGENTS)[0]
-        self.program = find_asterisk(load_settings())
         self._times = {**SHORT, **times}
         self._process: subprocess.Popen[bytes] | None = None
 
