@@ -39,7 +39,7 @@ from telephony.events import (
 BIN = 300.0
 """Seconds in one slice of the trend."""
 BINS = 12
-RECENT = 12
+RECENT = 8
 """Talks kept for each agent's desk."""
 
 BUSY = frozenset({AgentState.OFFERED, AgentState.TALKING, AgentState.WRAP_UP})

@@ -22,20 +22,20 @@ class _BoardCollector(Collector):
     def collect(self) -> Iterable[Metric]:
         """All families, computed now."""
         calls = CounterMetricFamily(
-            "cc_calls", "Queue entries that ended today, by how", labels=["queue", "outcome"]
+            "huawu_calls", "Queue entries that ended today, by how", labels=["queue", "outcome"]
         )
-        waiting = GaugeMetricFamily("cc_queue_waiting", "Callers waiting", labels=["queue"])
+        waiting = GaugeMetricFamily("huawu_queue_waiting", "Callers waiting", labels=["queue"])
         longest = GaugeMetricFamily(
-            "cc_queue_longest_wait_seconds", "Wait of the first in line", labels=["queue"]
+            "huawu_queue_longest_wait_seconds", "Wait of the first in line", labels=["queue"]
         )
         level = GaugeMetricFamily(
-            "cc_service_level_ratio", "Answered within the threshold today", labels=["queue"]
+            "huawu_service_level_ratio", "Answered within the threshold today", labels=["queue"]
         )
         answer = GaugeMetricFamily(
-            "cc_speed_of_answer_seconds", "Mean wait of who was answered today", labels=["queue"]
+            "huawu_speed_of_answer_seconds", "Mean wait of who was answered today", labels=["queue"]
         )
         unanswered = CounterMetricFamily(
-            "cc_offers_unanswered", "Offers that rang out today", labels=["queue"]
+            "huawu_offers_unanswered", "Offers that rang out today", labels=["queue"]
         )
         for line in self._board.queues(self._now):
             for end in QueueEnd:
@@ -48,12 +48,12 @@ class _BoardCollector(Collector):
             if line.asa is not None:
                 answer.add_metric([line.id], line.asa)
         totals = self._board.totals(self._now)
-        agents = GaugeMetricFamily("cc_agents", "Agents by state", labels=["state"])
+        agents = GaugeMetricFamily("huawu_agents", "Agents by state", labels=["state"])
         for state, count in totals.agents.items():
             agents.add_metric([state], count)
-        menu = GaugeMetricFamily("cc_in_menu", "Callers in the menus", totals.in_menu)
+        menu = GaugeMetricFamily("huawu_in_menu", "Callers in the menus", totals.in_menu)
         imbalance = GaugeMetricFamily(
-            "cc_figures_imbalance",
+            "huawu_figures_imbalance",
             "Queue entries that do not add up",
             self._board.figures.imbalance,
         )

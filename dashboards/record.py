@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from acd.company import Company
-from dashboards.texts import LANGUAGES, find, say
+from dashboards.texts import LANGUAGES, catalogue, find, say
 from dashboards.views import (
     CandidateView,
     ContactRecord,
@@ -47,8 +47,6 @@ _WORDS = {
     "by": "party",
     "language": "languages",
     "reason": "reason",
-    "fault": "fault",
-    "node": "node",
 }
 """Field of an event -> section of the catalogue that has its values in words."""
 
@@ -209,6 +207,8 @@ class Teller:
             return _named(self._company.queues[text].name, language)
         if name == "agent":
             return self.agent_name(text)[language]
+        if name == "fault":
+            return fault_text(language, text)
         if name in _WORDS and isinstance(value, str):
             return say(language, (_WORDS[name], text))
         return text
@@ -287,6 +287,12 @@ class Teller:
 def _variant(kind: str, data: Mapping[str, Any]) -> str:
     """Which wording of an event's sentence fits: the part of its key after the dot."""
     return _VARIANTS[kind](data) if kind in _VARIANTS else ""
+
+
+def fault_text(language: str, fault: str) -> str:
+    """A recording's or transcript's fault (``short: …``, ``no model for en``) in words."""
+    known = catalogue(language).get("fault", {})
+    return next((str(text) for begin, text in known.items() if fault.startswith(begin)), fault)
 
 
 def duration(language: str, seconds: float) -> str:

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientSession, CookieJar, web
 from aiohttp.test_utils import TestClient, TestServer
+from argon2 import PasswordHasher
 from redis.asyncio import Redis
 
 from acd.company import Company, load_company
 from acd.wishes import ActionRefused
-from dashboards.accounts import hash_password
 from dashboards.ports import WebPorts
 from dashboards.server import create_app
 from store import live as live_store
@@ -114,14 +114,15 @@ class House:
             now=lambda: self.now,
             reasons_not_alive=lambda: self.not_alive,
             reasons_not_ready=lambda: self.not_ready,
-            counters=lambda: {"cc_ami_connected": 1.0, "cc_ami_events_total": 12.0},
+            counters=lambda: {"huawu_ami_connected": 1.0, "huawu_ami_events_total": 12.0},
             dist=dist,
         )
 
 
 @pytest.fixture(scope="session")
 def password_hash() -> str:
-    return hash_password(PASSWORD)
+    """A hash as cheap as argon2id can be: its parameters travel with it."""
+    return PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
 
 
 @pytest.fixture(scope="session")
@@ -191,7 +192,7 @@ async def open_browser(server: TestServer) -> AsyncIterator[Callable[[], Browser
 
 
 @pytest.fixture
-def browser(open_browser: Callable[[], Browser]) -> Browser:
+async def browser(open_browser: Callable[[], Browser]) -> Browser:
     """Nobody is signed in."""
     return open_browser()
 

@@ -42,4 +42,10 @@ export function word(section: string, key: string): string {
   return key && i18n.global.te(path) ? i18n.global.t(path) : key
 }
 
+/** A recording's or transcript's fault in words: the catalogue knows how each begins. */
+export function faultText(fault: string): string {
+  const known = i18n.global.tm('fault') as Record<string, string>
+  return Object.entries(known).find(([begin]) => fault.startsWith(begin))?.[1] ?? fault
+}
+
 document.documentElement.lang = kept()
