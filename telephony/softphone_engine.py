@@ -84,7 +84,7 @@ class _Call(pj.Call):  # type: ignore[misc]
     def play(self, file: Path, *, loop: bool) -> None:
         """Speak a WAV file into the call instead of what was playing."""
         self.stop_playing()
-        player = _Player(self)
+        player = _Player(self, loop=loop)
         player.createPlayer(str(file), 0 if loop else pj.PJMEDIA_FILE_NO_LOOP)
         self._player = player
         if self._audio is not None:
@@ -127,13 +127,14 @@ class _Call(pj.Call):  # type: ignore[misc]
 class _Player(pj.AudioMediaPlayer):  # type: ignore[misc]
     """A WAV file that says when it was played to its end."""
 
-    def __init__(self, call: _Call) -> None:
+    def __init__(self, call: _Call, *, loop: bool) -> None:
         super().__init__()
         self._call = call
+        self._loop = loop
 
     def onEof2(self) -> None:  # noqa: N802 - PJSUA2's name
-        """Tell the call."""
-        if not self._call.ended:
+        """Tell the call; a file that is played again and again has no end."""
+        if not self._loop and not self._call.ended:
             self._call.played()
 
 
