@@ -25,7 +25,7 @@ from acd.offers import (
     offer_returned,
     ride_in_answer,
 )
-from acd.picture import adopt_waiting, picture_taken
+from acd.picture import adopt_waiting, fetch_back, picture_taken
 from acd.routing import in_order
 from acd.talks import agent_answered, leg_hung_up, pair_parted, part
 from acd.wishes import agent_wished, phone_changed, wrap_up_over
@@ -81,6 +81,8 @@ class Distribution:
         domain.begin(now)
         STEPS[type(event)](domain, event)
         match_all(domain)
+        if isinstance(event, PictureTaken):
+            fetch_back(domain, event)
         if isinstance(event, MenuFinished | NextStepAsked | OfferReturned):
             domain.out.answer = next_step(domain, event.contact)
         return domain.out

@@ -43,6 +43,18 @@ def picture_taken(domain: Domain, event: PictureTaken) -> None:
     _free_agents_without_contact(domain)
 
 
+def fetch_back(domain: Domain, event: PictureTaken) -> None:
+    """Take who still waits in the fallback queue back to the waiting loop.
+
+    Comes after the matching: an offer takes its caller out of the fallback by itself, and two
+    redirects of one channel would race.
+    """
+    for leg in event.legs:
+        contact = domain.contacts.get(leg.contact)
+        if contact and leg.application == "Queue" and contact.stage is CallStage.WAITING:
+            domain.order(ReturnToWaiting(contact=contact.id, channel=leg.channel))
+
+
 def adopt_waiting(
     domain: Domain,
     contact_id: str,
@@ -100,8 +112,6 @@ def _compare(
     elif contact.stage is CallStage.WAITING:
         contact.doubtful = False
         domain.touch(contact)
-        if caller.application == "Queue":
-            domain.order(ReturnToWaiting(contact=contact.id, channel=contact.channel))
 
 
 def _free_agents_without_contact(domain: Domain) -> None:

@@ -143,6 +143,10 @@ class DistributionService:
 
     # -- what is asked --------------------------------------------------------------------
 
+    def contact(self, contact: str) -> Contact | None:
+        """What is known of this contact; to be read only."""
+        return self.distribution.domain.contacts.get(contact)
+
     def stage(self, contact: str) -> CallStage | None:
         """Where this contact is, ``None`` when it is not known."""
         known = self.distribution.domain.contacts.get(contact)

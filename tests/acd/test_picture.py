@@ -82,6 +82,18 @@ def test_who_waits_in_the_fallback_queue_is_fetched_back() -> None:
     assert again.domain.contacts["c1"].stage is CallStage.WAITING
 
 
+def test_an_offer_takes_a_caller_out_of_the_fallback_queue_by_itself() -> None:
+    book = Playbook()
+    book.call("c1")
+    again = restarted(book)
+    again.ready("8001")  # the redirect of this offer found no Asterisk
+    again.pass_(3)
+    again.commands.clear()
+    see(again, leg("c1", context="huawu-fallback", application="Queue"))
+    assert again.offers() == [("c1", "8001")]
+    assert not [c for c in again.commands if isinstance(c, ReturnToWaiting)]
+
+
 def test_a_talk_goes_on_over_a_restart() -> None:
     book = Playbook()
     book.ready("8001")
