@@ -1,5 +1,6 @@
 """`up`, `down` and `status`: start everything and wait until it serves, end it, tell what runs."""
 
+import ipaddress
 import json
 import os
 import subprocess
@@ -178,13 +179,15 @@ def welcome(settings: Settings, credentials: Credentials, unshown: list[str]) ->
     """How to use what now runs. Passwords are shown for these accounts only."""
     agents = sorted(name for name in credentials.sip if name.startswith("agent"))
     first = agents[0] if agents else sip_endpoint("8001")
+    everywhere = ipaddress.ip_address(settings.bind).is_unspecified
+    server = "<this machine's address>" if everywhere else settings.bind
     lines = [
         "",
         f"  Pages             {settings.web_url}",
         f"  Settings          {settings.state / 'huawu.toml'} (optional)",
         "",
         "  Call it with a softphone (SIP over UDP or TCP, codec PCMA or PCMU):",
-        f"    server          {settings.bind}:{settings.sip_port}",
+        f"    server          {server}:{settings.sip_port}",
         f"    a customer      user {CUSTOMER}",
         f"    an agent        user {first} … {agents[-1] if agents else first}",
         f"    number to dial  {SERVICE_NUMBER}",

@@ -153,7 +153,9 @@ class Settings(BaseSettings):
     @property
     def web_url(self) -> str:
         """The address of the pages, as a browser on this machine types it."""
-        host = "127.0.0.1" if self.bind == "0.0.0.0" else self.bind  # noqa: S104
+        host = self.bind
+        if ipaddress.ip_address(host).is_unspecified:
+            host = "::1" if ":" in host else "127.0.0.1"
         return f"http://{f'[{host}]' if ':' in host else host}:{self.web_port}"
 
 

@@ -78,5 +78,14 @@ def test_error_from_the_environment_names_the_variable(
         load_settings(root=tmp_path)
 
 
-def test_ipv6_bind_makes_a_usable_address() -> None:
-    assert Settings(bind="::1").web_url == "http://[::1]:8080"
+@pytest.mark.parametrize(
+    "bind, address",
+    [
+        ("::1", "[::1]"),
+        ("::", "[::1]"),
+        ("0.0.0.0", "127.0.0.1"),
+        ("192.0.2.1", "192.0.2.1"),
+    ],
+)
+def test_the_address_of_the_pages_can_be_typed_here(bind: str, address: str) -> None:
+    assert Settings(bind=bind).web_url == f"http://{address}:8080"
