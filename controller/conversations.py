@@ -90,6 +90,7 @@ class Conversations:
             CallerArrived(contact=contact, channel=session.channel, caller=caller, dialled=dialled)
         )
         if self._service.stage(contact) is not CallStage.MENU:  # queued before a controller died
+            await self._keep_entry(session)
             await self._tick(session)
             return
 
@@ -110,22 +111,32 @@ class Conversations:
             await self._reply(session, SayGoodbye())
 
     async def _enqueue(self, session: AgiSession, outcome: Outcome) -> None:
-        now = self._clock.now()
-        queue = self._company.queue(outcome.queue)
+        queue, language = outcome.queue, outcome.language
         answer = self._service.ask(
-            MenuFinished(contact=session.uniqueid, queue=queue.id, language=outcome.language)
+            MenuFinished(contact=session.uniqueid, queue=queue, language=language)
         )
+        await self._keep_entry(session)
+        await self._reply(session, answer, outcome.announcement)
+
+    async def _keep_entry(self, session: AgiSession) -> None:
+        """Write the queue entry onto the channel, for the next controller, or for none.
+
+        The queue comes last: where it stands, all of the entry stands.
+        """
+        contact = self._service.contact(session.uniqueid)
+        if contact is None or not contact.queue:
+            return
+        queue = self._company.queue(contact.queue)
         entry = {
-            "HUAWU_QUEUE": queue.id,
-            "HUAWU_ENQUEUED": f"{now:.3f}",
-            "HUAWU_PRIORITY": str(queue.priority),
-            "HUAWU_LANGUAGE": outcome.language,
+            "HUAWU_ENQUEUED": f"{contact.queued:.3f}",
+            "HUAWU_PRIORITY": str(contact.priority),
+            "HUAWU_LANGUAGE": contact.language,
             "HUAWU_MUSIC": queue.music,
             "HUAWU_RECORD": "1" if self._may_record(queue.id) else "",
+            "HUAWU_QUEUE": queue.id,
         }
         for name, value in entry.items():
             await session.set_variable(name, value)
-        await self._reply(session, answer, outcome.announcement)
 
     async def _tick(self, session: AgiSession) -> None:
         variables = {}
