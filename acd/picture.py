@@ -98,7 +98,7 @@ def _compare(
 ) -> None:
     """One contact older than the picture, against its caller's channel and its partner."""
     if caller is None:
-        caller_gone(domain, contact, 0, "gone while nobody watched")
+        caller_gone(domain, contact, 0, "gone while nobody watched", Party.SYSTEM)
         return
     contact.channel = caller.channel
     talking = contact.stage is CallStage.TALKING

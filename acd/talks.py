@@ -107,8 +107,17 @@ def leg_hung_up(domain: Domain, event: LegHungUp) -> None:
         caller_gone(domain, contact, event.cause)
 
 
-def caller_gone(domain: Domain, contact: Contact, cause: int, note: str = "") -> None:
-    """The caller's channel is gone, whatever was going on (``cause`` as in Q.850, 0 unknown)."""
+def caller_gone(
+    domain: Domain,
+    contact: Contact,
+    cause: int,
+    note: str = "",
+    by: Party = Party.CALLER,
+) -> None:
+    """The caller's channel is gone, whatever was going on (``cause`` as in Q.850, 0 unknown).
+
+    ``by`` is who ended the talk, if there was one: ``SYSTEM`` when nobody saw it end.
+    """
     stage = contact.stage
     if stage is CallStage.OFFERED:
         end_offer(domain, contact, OfferEnd.CALLER_GONE)
@@ -116,6 +125,6 @@ def caller_gone(domain: Domain, contact: Contact, cause: int, note: str = "") ->
         short = domain.now - contact.queued < SHORT_ABANDON
         domain.end_entry(contact, QueueEnd.SHORT_ABANDONED if short else QueueEnd.ABANDONED, note)
     if stage is CallStage.TALKING:
-        part(domain, contact, Party.CALLER)
+        part(domain, contact, by)
     contact.stage = stage  # what the contact's end reports
     domain.end_contact(contact, cause, note)

@@ -23,6 +23,7 @@ from store.recordings import Leg, Recording, RecordingStore, Transcript
 from telephony.events import (
     ContactAnswered,
     ContactQueued,
+    Party,
     RecordedEvent,
     RecordingFinished,
     TalkEnded,
@@ -171,7 +172,9 @@ class RecordingsService:
         if not self._is_recorded(event.queue) and not self._exist(event.contact, event.offer):
             return
         started_at = event.at - event.talked
-        await self._finish(event.contact, event.offer, event.agent, started_at, event.talked)
+        # A talk that ended while no controller watched was noticed later than it ended.
+        talked = None if event.by is Party.SYSTEM else event.talked
+        await self._finish(event.contact, event.offer, event.agent, started_at, talked)
 
     async def _finish(
         self, contact: str, offer: int, agent: str, started_at: float, talked: float | None

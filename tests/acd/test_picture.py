@@ -10,6 +10,7 @@ from telephony.events import (
     ContactAnswered,
     ContactEnded,
     LegFound,
+    Party,
     PictureTaken,
     QueueEntryEnded,
     TalkEnded,
@@ -118,6 +119,7 @@ def test_a_talk_that_ended_unseen_is_closed() -> None:
     assert again.state("8001") is AgentState.WRAP_UP
     ended = [event for event in again.events if isinstance(event, ContactEnded)]
     assert ended[0].note == "gone while nobody watched"
+    assert [event.by for event in again.events if isinstance(event, TalkEnded)] == [Party.SYSTEM]
 
 
 def test_a_talk_begun_by_the_fallback_is_adopted() -> None:
