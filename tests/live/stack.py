@@ -190,6 +190,11 @@ class Stack:
         lines = (await self.console("core show channels concise")).splitlines()
         return [line.split("!")[0] for line in lines if "!" in line]
 
+    async def waiting(self, contact: str) -> bool:
+        """Whether a caller is in the waiting loop, as Asterisk sees it."""
+        lines = (await self.console("core show channels concise")).splitlines()
+        return any("!huawu-wait!" in line and line.endswith(f"!{contact}") for line in lines)
+
     async def bridges(self) -> list[str]:
         """The live bridges, as the console shows them."""
         return (await self.console("bridge show all")).splitlines()[1:]
