@@ -178,6 +178,9 @@ class Transcriber:
             except (SQLAlchemyError, RedisError, OSError) as error:
                 logger.error("the work stops for a while", error=f"{type(error).__name__}: {error}")
                 pause = min(pause * 2, 30.0)
+                # What was claimed is begun again, or only told if its text is filed already.
+                with contextlib.suppress(SQLAlchemyError, OSError):
+                    await self.give_back()
             await asyncio.sleep(pause)
 
     async def release_dead(self) -> None:

@@ -77,7 +77,14 @@ def open_database(url: str) -> Database:
         _prepare_sqlite(engine)
     else:
         # A PostgreSQL that restarted is noticed before a statement is lost on a dead connection.
-        engine = create_async_engine(address, pool_pre_ping=True, pool_size=5, max_overflow=5)
+        engine = create_async_engine(
+            address,
+            pool_pre_ping=True,
+            pool_size=5,
+            max_overflow=5,
+            # Seconds. A server that hangs must become an error, or its callers hang too.
+            connect_args={"timeout": 10, "command_timeout": 60},
+        )
     return Database(engine)
 
 

@@ -128,8 +128,8 @@ async def test_a_file_that_still_grows_is_waited_for(house: House) -> None:
         with path.open("ab") as file:
             file.write(sine(400, 0.25).tobytes())
     await house.service.idle()
-    assert house.stream[0].seconds == 2.0  # type: ignore[union-attr]
-    assert house.service.faults == 0
+    [recording] = await house.store.of_contact(CONTACT)
+    assert (recording.seconds, recording.fault) == (2.0, "")
 
 
 async def test_a_cut_recording_is_an_alarm(house: House) -> None:

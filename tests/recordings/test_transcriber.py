@@ -177,6 +177,27 @@ async def test_text_that_is_filed_already_is_only_told(workshop: Workshop) -> No
     assert parrot.heard == []
 
 
+async def test_a_stream_that_was_away_is_told_later(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await workshop.file()
+    tries: list[TranscriptFinished] = []
+    tell = transcriber.append_event
+
+    async def fail_twice(redis: Redis, event: TranscriptFinished) -> None:
+        tries.append(event)
+        if len(tries) < 3:
+            raise ConnectionError
+        await tell(redis, event)
+
+    monkeypatch.setattr(transcriber, "append_event", fail_twice)
+    monkeypatch.setattr(transcriber, "_POLL", 0.01)
+    parrot = Parrot()
+    [finished] = await workshop.run_until(workshop.worker(parrot), 1)
+    assert finished.fault == ""
+    assert parrot.heard == ["agent.wav", "customer.wav"]  # recognised once
+
+
 async def test_given_back_work_can_be_claimed(workshop: Workshop) -> None:
     await workshop.file()
     worker = workshop.worker(Parrot(slow=0.5))

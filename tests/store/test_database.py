@@ -1,5 +1,6 @@
 """Opening and migrating databases."""
 
+import asyncio
 import subprocess
 import sys
 from pathlib import Path
@@ -85,6 +86,13 @@ async def test_a_reader_does_not_wait_for_a_writer(database: Database) -> None:
         await writing.execute(text("DELETE FROM accounts"))
         async with database.read() as reading:
             assert (await reading.execute(select(accounts))).all() == []
+
+
+async def test_a_writer_does_not_wait_for_a_reader(database: Database) -> None:
+    async with database.read() as reading:
+        await reading.execute(select(accounts))
+        async with asyncio.timeout(3), database.write() as writing:
+            await writing.execute(text("DELETE FROM accounts"))
 
 
 @pytest.mark.parametrize("url", ["nonsense", "mysql://x/y", "sqlite+pysqlite:///x", ""])

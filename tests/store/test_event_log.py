@@ -115,6 +115,7 @@ async def test_values_that_a_database_cannot_hold_stop_nothing(database: Databas
             ("1-0", {"kind": "A\0", "contact": "c" * 500, "at": float("nan")}),
             ("1-1", {"kind": "B", "contact": "\ud800", "at": 1.0}),
             ("1-2", {"kind": "C", "contact": "a", "at": 1.0, "text": "\0"}),
+            ("1-4", {"kind": "D\0", "contact": "a\0", "at": 1.0}),
             ("1-3", {"kind": "C", "contact": 5, "at": "yesterday"}),
         ]
     )
