@@ -2,6 +2,7 @@
 
 import functools
 import json
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -81,6 +82,7 @@ class House:
     recordings: Path
     transcripts: dict[str, list[Spoken]] = field(default_factory=dict)
     now: float = NOW
+    real_time: bool = False
     not_alive: list[str] = field(default_factory=list)
     not_ready: list[str] = field(default_factory=list)
     stored: int = 0
@@ -111,7 +113,7 @@ class House:
             actions=self.actions,
             transcripts=transcripts,
             recordings=self.recordings,
-            now=lambda: self.now,
+            now=lambda: time.time() if self.real_time else self.now,
             reasons_not_alive=lambda: self.not_alive,
             reasons_not_ready=lambda: self.not_ready,
             counters=lambda: {"huawu_ami_connected": 1.0, "huawu_ami_events_total": 12.0},
@@ -146,20 +148,24 @@ async def house(redis: Redis, database: Database, company: Company, tmp_path: Pa
 
 
 @pytest.fixture
-async def app(
-    house: House, database: Database, password_hash: str, tmp_path: Path
-) -> web.Application:
+def dist(tmp_path: Path) -> Path:
+    """Pages as small as can be."""
+    folder = tmp_path / "dist"
+    (folder / "assets").mkdir(parents=True)
+    (folder / "index.html").write_text("<!doctype html><title>Huawu</title>")
+    (folder / "assets" / "index-abc.js").write_text("export {}")
+    return folder
+
+
+@pytest.fixture
+async def app(house: House, database: Database, password_hash: str, dist: Path) -> web.Application:
     accounts = Accounts(database)
     await accounts.add(Account(name="boss", role=Role.SUPERVISOR, password_hash=password_hash))
     await accounts.add(Account(name="admin", role=Role.ADMIN, password_hash=password_hash))
-    for agent in ("8001", "8002"):
+    for agent in ("8001", "8002", "8005"):
         await accounts.add(
             Account(name=agent, role=Role.AGENT, password_hash=password_hash, agent=agent)
         )
-    dist = tmp_path / "dist"
-    (dist / "assets").mkdir(parents=True)
-    (dist / "index.html").write_text("<!doctype html><title>Huawu</title>")
-    (dist / "assets" / "index-abc.js").write_text("export {}")
     return create_app(house.ports(accounts, Sessions(house.redis), dist))
 
 
