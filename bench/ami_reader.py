@@ -1,6 +1,6 @@
 """How many AMI events a second does a reader take? Ours beside panoramisk 1.4, turn by turn.
 
-    python -m bench.ami_reader [--rounds 5] [--calls 1000]
+    ./huawu bench ami_reader [--rounds 5] [--calls 1000]
 
 The stream is that of calls through a menu and a queue as Asterisk 22 sends them: 92 events a call,
 half of them VarSet, 440 bytes each on average, fed in 4 kB chunks as TCP brings them. Wanted are
@@ -20,7 +20,7 @@ from collections.abc import Callable
 from panoramisk import Manager
 from panoramisk.ami_protocol import AMIProtocol
 
-from bench.panoramisk_link import StrictManager, StrictProtocol
+from bench._panoramisk_link import StrictManager, StrictProtocol
 from telephony.ami import AmiLink, AmiMessage, _Connection
 
 WANTED = frozenset(
@@ -95,7 +95,7 @@ async def stock(chunks: list[bytes], names: frozenset[str]) -> tuple[float, int]
 
 
 async def subclassed(chunks: list[bytes], names: frozenset[str]) -> tuple[float, int]:
-    """The attempt of `bench/panoramisk_link.py`."""
+    """The attempt of `bench/_panoramisk_link.py`."""
     sink = Sink()
     use = panoramisk_sink(sink)
     manager = StrictManager(wanted=names, on_event=lambda message: use(None, message))

@@ -1,6 +1,6 @@
 """FastAGI sessions a second: ours with every limit on, beside panoramisk 1.4, in one run.
 
-    python -m bench.fastagi_server [--rounds 5] [--sessions 2000] [--at-once 50]
+    ./huawu bench fastagi_server [--rounds 5] [--sessions 2000] [--at-once 50]
 
 A session is an environment, five commands with their answers, and the close. Each server runs in
 a process of its own on one core, the client that plays Asterisk on another; the servers take

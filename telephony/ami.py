@@ -10,7 +10,7 @@ way back after a loss. What a caller of this module can rely on:
 * The reader never waits and never raises. What it cannot use it counts; when the events that
   wait for ``on_event`` outgrow their bound, it drops the link itself, which leads to ``on_up``.
 
-Why not panoramisk 1.4: subclassing its protocol was tried (``bench/panoramisk_link.py``). 150 lines
+Why not panoramisk 1.4: subclassing its protocol was tried (``bench/_panoramisk_link.py``). 150 lines
 of code make it cut bytes rather than text, let the first value win, refuse control characters,
 keep deadlines, resend nothing and bound its queue. They replace all of its protocol, its messages'
 parser and its actions; what is left is its connecting and pinging, and that stays wrong: a refused
