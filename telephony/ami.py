@@ -10,15 +10,16 @@ way back after a loss. What a caller of this module can rely on:
 * The reader never waits and never raises. What it cannot use it counts; when the events that
   wait for ``on_event`` outgrow their bound, it drops the link itself, which leads to ``on_up``.
 
-Why not panoramisk 1.4: subclassing its protocol was tried (``bench/_panoramisk_link.py``). 150 lines
-of code make it cut bytes rather than text, let the first value win, refuse control characters,
-keep deadlines, resend nothing and bound its queue. They replace all of its protocol, its messages'
-parser and its actions; what is left is its connecting and pinging, and that stays wrong: a refused
-login is never tried again, a link that answers no ping is kept, and events reach the rooms before
-these are reconciled. It then reads 3 to 4 times as many events a second as panoramisk itself when
-15 names are wanted, and 0.8 to 1.1 times as many when all are, because a message is still its
-dictionary; this module reads 5 to 8 and 2.4 to 3.3 times as many (``./huawu bench ami_reader``;
-50,000 to 57,000 a second with every event wanted and used, on a busy core).
+Why not panoramisk 1.4: subclassing its protocol was tried (``bench/_panoramisk_link.py``). 150
+lines of code make it cut bytes rather than text, let the first value win, refuse control
+characters, keep deadlines, resend nothing and bound its queue. They replace all of its protocol,
+its messages' parser and its actions; what is left is its connecting and pinging, and that stays
+wrong: a refused login is never tried again, a link that answers no ping is kept, and events reach
+the rooms before these are reconciled. It then reads 3 to 4 times as many events a second as
+panoramisk itself when 15 names are wanted, and 0.6 to 1.1 times as many when all are, because a
+message is still its dictionary; this module reads 5 to 8 and 2.4 to 3.3 times as many
+(``./huawu bench ami_reader``; 47,000 to 57,000 a second with every event wanted and used, on a
+core that others used too).
 """
 
 import asyncio
