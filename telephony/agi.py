@@ -173,11 +173,12 @@ class AgiSession:
         self._connection = connection
         script, _, query = found["agi_network_script"].partition("?")
         self.path = script.strip("/")
-        numbered = (found.get(f"agi_arg_{number}") for number in range(1, 100))
-        self.arguments = (
-            *(value for _, value in parse_qsl(query, keep_blank_values=True)),
-            *(value for value in numbered if value is not None),
-        )
+        arguments = [value for _, value in parse_qsl(query, keep_blank_values=True)]
+        number = 1
+        while (value := found.get(f"agi_arg_{number}")) is not None:
+            arguments.append(value)
+            number += 1
+        self.arguments = tuple(arguments)
         keys = list(found)
         if "agi_callerid" in found:
             keys = keys[: keys.index("agi_callerid")]
