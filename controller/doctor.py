@@ -3,6 +3,7 @@
 import asyncio
 import ipaddress
 import json
+import os
 import shutil
 import stat
 import sys
@@ -21,8 +22,10 @@ from controller.setup.ports import listeners, needed_ports, taken_ports
 from controller.setup.steps import NEEDED_FREE_BYTES
 from controller.supervisor import is_running, mark_path
 
-_START = "./huawu up"
-_RESTART = "./huawu down && ./huawu up"
+# Set in the image: each process runs in a container of its own and sees no other.
+_IN_CONTAINER = bool(os.environ.get("HUAWU_CONTAINER"))
+_START = "docker-compose up --detach" if _IN_CONTAINER else "./huawu up"
+_RESTART = "docker-compose restart" if _IN_CONTAINER else "./huawu down && ./huawu up"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,7 @@ async def examine(settings: Settings) -> list[Finding]:
         *_programs(settings),
         await _guarded("database", _database(settings)),
     ]
-    if not is_running(settings):
+    if not (_IN_CONTAINER or is_running(settings)):
         findings.append(Finding("processes", "the system is not running", _START))
         findings += [Finding("ports", text, "see there") for text in taken_ports(settings)]
         return findings
@@ -175,6 +178,8 @@ async def _redis(settings: Settings) -> Finding:
 
 
 def _processes(settings: Settings) -> list[Finding]:
+    if _IN_CONTAINER:
+        return [Finding("processes", "see `docker-compose ps`")]
     missing = [
         name
         for name in ["supervisor", *child_names(settings)]

@@ -84,7 +84,8 @@ def test_only_those_who_need_them_see_passwords_and_configuration() -> None:
     state = "/var/lib/huawu"
     for name in ("redis", "asterisk"):
         assert state not in volumes_of(name)
-    assert volumes_of("asterisk")[f"{state}/asterisk/etc"] == "asterisk-etc:ro"
+    for name in ("asterisk", "controller"):
+        assert volumes_of(name)[f"{state}/asterisk/etc"] == "asterisk-etc:ro"
 
 
 def test_everything_that_must_last_is_in_a_volume() -> None:
