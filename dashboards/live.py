@@ -9,7 +9,6 @@ nothing knows that it is stale.
 import asyncio
 import contextlib
 import secrets
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -26,7 +25,6 @@ from dashboards.record import masked
 from dashboards.routes import Answer, Call, Route, session_of
 from store.event_log import parse_id
 from store.sessions import Session
-from telephony.events import RecordedEvent
 
 logger = structlog.get_logger("dashboards.live")
 
@@ -106,6 +104,7 @@ class Live:
 
     async def _read_on(self) -> None:
         now = self._ports.now()
+        # Taken first: what reaches SQL between the two reads is then in the second one's answer.
         last = await self._ports.log.last_id()
         board = Board(self._ports.company, self.midnight, self.midnight(now) - LOOK_BACK)
         for stream_id, event in await self._ports.log.between(
@@ -116,16 +115,9 @@ class Live:
         board.pass_time(now)
         self.board, self.loaded, self.fault = board, True, ""
         self._start_over()
-        async for _, event in self._behind(last):
+        async for _, event in self._ports.follow(last):
             self.board.apply(event)
             self._news.set()
-
-    async def _behind(self, last: str) -> AsyncIterator[tuple[str, RecordedEvent]]:
-        newest = parse_id(last)
-        async for stream_id, event in self._ports.follow(last):
-            # What reached SQL between two reads was already taken from there.
-            if parse_id(stream_id) > newest:
-                yield stream_id, event
 
     def _start_over(self) -> None:
         """A new board: numbers of the old one mean nothing any more."""
@@ -150,6 +142,7 @@ class Live:
             epoch=self.epoch,
             n=self.n,
             at=now,
+            timezone=self._ports.timezone,
             loaded=self.loaded,
             queues=self.board.queues(now),
             agents=self.board.agents(),

@@ -113,6 +113,7 @@ class Board(View):
     epoch: str = Field(description="numbers of messages mean something within one epoch only")
     n: int = Field(description="number of the last change this picture holds")
     at: float
+    timezone: str = Field(description="where the company is: IANA name of its time zone")
     loaded: bool = Field(description="false while today's events are still being read")
     queues: list[QueueLine]
     agents: list[AgentLine]

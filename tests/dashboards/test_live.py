@@ -2,16 +2,19 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Sequence
 from socket import SO_SNDBUF, SOL_SOCKET
 
 import pytest
 from aiohttp import WSMsgType, WSServerHandshakeError, web
 
 from acd.company import Company
+from acd.figures import Figures
 from dashboards import live as live_room
 from dashboards.live import LIVE
-from tests.dashboards.conftest import NOW, Browser, House, sign_in
+from store import live as live_store
+from telephony.events import RecordedEvent, from_plain
+from tests.dashboards.conftest import NOW, Browser, House
 from tests.dashboards.live_page import Page, open_page, until
 from tests.dashboards.story import Day, busy_day
 
@@ -72,25 +75,27 @@ async def test_only_changed_lines_are_sent(
     assert delta["agents"] == []
 
 
-async def test_the_day_so_far_comes_from_the_log_and_nothing_counts_twice(
-    house: House, company: Company, open_browser: Callable[[], Browser], app: web.Application
-) -> None:
-    """Part of the day is in SQL, part in both, part in the stream only."""
+async def stream_and_log(house: House, events: Sequence[RecordedEvent]) -> None:
+    """Put events into the stream, and the stream so far into the log."""
+    await house.happen(*events)
+    entries = await live_store.read_stream(house.redis, "0-0", count=10_000)
+    await house.log.append([(key, from_plain(json.loads(text))) for key, text in entries])
+
+
+@pytest.fixture
+async def morning(house: House, company: Company) -> list[RecordedEvent]:
+    """Half of it is in SQL and in the stream, half in the stream only; the server starts later."""
     events = busy_day(company, NOW, hours=0.4).in_order()
-    cut = len(events) // 2
-    for event in events[:cut]:
-        await house.happen(event)
-    entries = await house.redis.xrange("huawu:events")
-    await house.log.append(
-        [(stream_id, event) for (stream_id, _), event in zip(entries, events, strict=False)]
-    )
-    for event in events[cut:]:
-        await house.happen(event)
-    boss = await sign_in(open_browser(), "boss")
-    wanted = app[LIVE].board.figures.__class__(
-        {queue.id: queue.threshold for queue in company.queues.values()}
-    )
-    wanted.extend(events)
+    await stream_and_log(house, events[: len(events) // 2])
+    await house.happen(*events[len(events) // 2 :])
+    return events
+
+
+async def test_the_day_so_far_comes_from_the_log_and_nothing_counts_twice(
+    morning: list[RecordedEvent], company: Company, app: web.Application, boss: Browser
+) -> None:
+    wanted = Figures({queue.id: queue.threshold for queue in company.queues.values()})
+    wanted.extend(morning)
 
     def same() -> bool:
         have = app[LIVE].board.figures
@@ -100,6 +105,28 @@ async def test_the_day_so_far_comes_from_the_log_and_nothing_counts_twice(
     board = await (await boss.get("/api/v1/board")).json()
     lines = {line["id"]: line for line in board["queues"]}
     assert lines["order"]["answered"] == wanted.queue("order", NOW).ends["answered"] > 0
+
+
+@pytest.fixture
+async def days_ago(house: House, day: Day) -> None:
+    """A call of three days ago, still in the stream, before the server starts."""
+    at = NOW - 3 * 86_400
+    contact = day.arrive(at)
+    day.queue(at + 5, contact, "order")
+    day.give_up(at + 50, contact, 45.0)
+    await stream_and_log(house, day.in_order())
+    day.events.clear()
+
+
+async def test_what_the_stream_still_holds_of_earlier_days_is_not_counted(
+    days_ago: None, ready: None, boss: Browser, house: House, day: Day
+) -> None:
+    page = await open_page(boss)
+    await page.hear()
+    day.queue(NOW, day.arrive(NOW - 5), "returns")
+    await tell(house, day)
+    await page.hear_until(lambda p: p.lines["queues"]["returns"]["waiting"] == 1)
+    assert page.lines["queues"]["order"]["offered"] == 0
 
 
 async def test_a_page_resumes_where_it_broke_off(
@@ -213,7 +240,7 @@ async def test_a_page_that_does_not_read_is_dropped_and_others_go_on(
         if app[LIVE].watching == 1:
             break
     assert app[LIVE].watching == 1
-    await slow.socket.close()
+    slow.socket._conn.transport.abort()
 
 
 async def test_the_socket_ends_with_its_session(

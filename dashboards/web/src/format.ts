@@ -1,4 +1,23 @@
+import { computed, ref } from 'vue'
+
 import { i18n } from './i18n'
+
+/** Where the company is: its days and hours are shown, wherever the browser stands. */
+const zone = ref('Asia/Shanghai')
+
+export function setZone(name: string): void {
+  zone.value = name
+}
+
+const formats = computed(() => {
+  const at = { timeZone: zone.value, hourCycle: 'h23' } as const
+  const hm = { hour: '2-digit', minute: '2-digit' } as const
+  return {
+    seconds: new Intl.DateTimeFormat('en-GB', { ...at, ...hm, second: '2-digit' }),
+    minutes: new Intl.DateTimeFormat('en-GB', { ...at, ...hm }),
+    day: new Intl.DateTimeFormat('sv-SE', { timeZone: zone.value }), // the Swedish write 2025-11-22
+  }
+})
 
 const two = (n: number): string => String(n).padStart(2, '0')
 
@@ -22,14 +41,12 @@ export function spoken(seconds: number): string {
 
 /** 14:05:09, always on the 24-hour clock. */
 export function clock(at: number, seconds = true): string {
-  const d = new Date(at * 1000)
-  return `${two(d.getHours())}:${two(d.getMinutes())}${seconds ? `:${two(d.getSeconds())}` : ''}`
+  return (seconds ? formats.value.seconds : formats.value.minutes).format(at * 1000)
 }
 
 /** 2025-11-22 */
 export function date(at: number): string {
-  const d = new Date(at * 1000)
-  return `${d.getFullYear()}-${two(d.getMonth() + 1)}-${two(d.getDate())}`
+  return formats.value.day.format(at * 1000)
 }
 
 export function percent(share: number | null): string {

@@ -1,6 +1,7 @@
 // One WebSocket for all pages: a snapshot, then numbered changes; resumes where it broke off.
 import { computed, reactive, ref } from 'vue'
 
+import { setZone } from '../format'
 import { forgetSession } from '../session'
 import { get } from './client'
 import type {
@@ -63,6 +64,9 @@ export const status = computed<'live' | 'connecting' | 'stale'>(() => {
 /** When the page last heard anything (server time). */
 export const heardAt = computed(() => heard.value)
 
+/** The moment of the picture: running times stand still when the picture does. */
+export const shown = computed(() => (status.value === 'stale' ? heard.value : now.value))
+
 function replace<T extends { id: string }>(lines: T[], changed: readonly T[]): void {
   for (const line of changed) {
     const index = lines.findIndex((known) => known.id === line.id)
@@ -80,6 +84,7 @@ function take(message: Message): void {
       epoch = message.epoch
       last = message.n
       live.loaded = message.loaded
+      setZone(message.timezone)
       live.queues = message.queues
       live.agents = message.agents
       live.totals = message.totals

@@ -28,6 +28,7 @@ export interface Board {
   epoch: string
   n: number
   at: number
+  timezone: string
   loaded: boolean
   queues: QueueLine[]
   agents: AgentLine[]
