@@ -64,13 +64,13 @@ async def test_pages_that_are_not_built_say_so(app: web.Application, browser: Br
     assert "huawu up" in await answer.text()
 
 
-@pytest.mark.parametrize("route", [r for r in ROUTES if r.roles is not None], ids=lambda r: r.name)
-async def test_nothing_is_shown_to_who_is_not_signed_in(browser: Browser, route: object) -> None:
-    path = route.path.replace("{", "").replace("}", "")  # type: ignore[attr-defined]
-    answer = await browser.request(route.method, path)  # type: ignore[attr-defined]
-    assert answer.status == 401
-    assert answer.content_type == "application/problem+json"
-    assert Problem.model_validate_json(await answer.read()).status == 401
+async def test_nothing_is_shown_to_who_is_not_signed_in(browser: Browser) -> None:
+    for route in (route for route in ROUTES if route.roles is not None):
+        path = route.path.replace("{", "").replace("}", "")
+        answer = await browser.request(route.method, path)
+        assert answer.status == 401, route.name
+        assert answer.content_type == "application/problem+json"
+        assert Problem.model_validate_json(await answer.read()).status == 401
 
 
 def test_only_these_are_open() -> None:
@@ -116,33 +116,31 @@ async def test_a_wrong_method_is_a_problem_document(browser: Browser) -> None:
     assert "POST" in answer.headers["Allow"]
 
 
-@pytest.mark.parametrize(
-    "body, field",
-    [
-        (b"", None),
-        (b"{", None),
-        (b"[]", "body"),
-        (b'"x"', "body"),
-        (b"null", "body"),
-        (b"[" * 30_000, None),
-        (b"\xff\xfe", None),
-        (b'{"state": "asleep"}', "state"),
-        (b'{"state": 7}', "state"),
-        (b'{"reason": "x"}', "state"),
-        (b'{"state": "ready", "extra": 1}', "extra"),
-        (b'{"state": "not_ready", "reason": "a\\nb"}', "reason"),
-        (b'{"state": "not_ready", "reason": "' + b"x" * 61 + b'"}', "reason"),
-    ],
+BAD_BODIES = (
+    (b"", None),
+    (b"{", None),
+    (b"[]", "body"),
+    (b'"x"', "body"),
+    (b"null", "body"),
+    (b"[" * 30_000, None),
+    (b"\xff\xfe", None),
+    (b'{"state": "asleep"}', "state"),
+    (b'{"state": 7}', "state"),
+    (b'{"reason": "x"}', "state"),
+    (b'{"state": "ready", "extra": 1}', "extra"),
+    (b'{"state": "not_ready", "reason": "a\\nb"}', "reason"),
+    (b'{"state": "not_ready", "reason": "' + b"x" * 61 + b'"}', "reason"),
 )
-async def test_a_bad_body_is_a_400_that_names_the_field(
-    boss: Browser, body: bytes, field: str | None
-) -> None:
-    answer = await boss.post("/api/v1/agents/8001/state", data=body)
-    assert answer.status == 400
-    problem = await answer.json()
-    assert problem["type"] == "urn:huawu:problem:invalid-request"
-    if field:
-        assert [fault["field"] for fault in problem["errors"]] == [field]
+
+
+async def test_a_bad_body_is_a_400_that_names_the_field(boss: Browser) -> None:
+    for body, field in BAD_BODIES:
+        answer = await boss.post("/api/v1/agents/8001/state", data=body)
+        assert answer.status == 400, body[:50]
+        problem = await answer.json()
+        assert problem["type"] == "urn:huawu:problem:invalid-request"
+        if field:
+            assert [fault["field"] for fault in problem["errors"]] == [field], body[:50]
 
 
 async def test_a_large_body_is_refused(boss: Browser) -> None:
