@@ -79,6 +79,7 @@ class RecordingsService:
         self._floor = free_space_floor
         self._orphaned_after = orphaned_after
         self._languages: OrderedDict[str, str] = OrderedDict()
+        self._adopted: set[tuple[str, int]] = set()
         self._at_once = asyncio.Semaphore(_AT_ONCE)
         self._tasks: set[asyncio.Task[None]] = set()
         self._busy: set[tuple[str, int]] = set()
@@ -108,6 +109,8 @@ class RecordingsService:
             self._languages[event.contact] = event.language
             while len(self._languages) > _LANGUAGES_KEPT:
                 self._languages.popitem(last=False)
+        elif isinstance(event, ContactAnswered) and event.adopted:
+            self._adopted.add((event.contact, event.offer))
         elif isinstance(event, TalkEnded):
             self._start(event.contact, event.offer, self._finish_talk(event))
         if time.monotonic() - self._swept_at > _SWEEP_EVERY:
@@ -134,6 +137,8 @@ class RecordingsService:
         history = [event for _, event in await self._log.of_contact(contact)]
         ends = [e for e in history if isinstance(e, TalkEnded) and e.offer == offer]
         if ends:
+            for answered in (e for e in history if isinstance(e, ContactAnswered) and e.adopted):
+                self._adopted.add((contact, answered.offer))
             self._start(contact, offer, self._finish_talk(ends[-1]))
             return
         files = self._exist(contact, offer)
@@ -170,10 +175,13 @@ class RecordingsService:
 
     async def _finish_talk(self, event: TalkEnded) -> None:
         if not self._is_recorded(event.queue) and not self._exist(event.contact, event.offer):
+            self._adopted.discard((event.contact, event.offer))
             return
         started_at = event.at - event.talked
-        # A talk that ended while no controller watched was noticed later than it ended.
-        talked = None if event.by is Party.SYSTEM else event.talked
+        # What happened while no controller watched was noticed later than it happened.
+        unseen = (event.contact, event.offer) in self._adopted or event.by is Party.SYSTEM
+        self._adopted.discard((event.contact, event.offer))
+        talked = None if unseen else event.talked
         await self._finish(event.contact, event.offer, event.agent, started_at, talked)
 
     async def _finish(

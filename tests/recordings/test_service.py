@@ -1,6 +1,7 @@
 """From growing files to filed recordings, with restarts in between."""
 
 import asyncio
+import dataclasses
 import os
 import time
 from pathlib import Path
@@ -138,6 +139,20 @@ async def test_a_cut_recording_is_an_alarm(house: House) -> None:
     [recording] = await house.store.of_contact(CONTACT)
     assert recording.fault == "short: 2.0 s of a talk of 12.0 s"
     assert house.service.faults == 1
+
+
+async def test_a_talk_that_began_or_ended_unseen_cannot_be_compared(house: House) -> None:
+    house.both_files(2.0)
+    await house.hears(dataclasses.replace(answered(), adopted=True), ended(talked=0.1))
+    [recording] = await house.store.of_contact(CONTACT)
+    assert recording.fault.startswith("not checked")
+    other = dataclasses.replace(ended(talked=60.0), contact="huawu-2.2", by=Party.SYSTEM)
+    for leg, hertz in (("agent", 400), ("customer", 700)):
+        write(house.live / f"huawu-2.2-1-{leg}.wav", sine(hertz, 2.0))
+    await house.hears(other)
+    [recording] = await house.store.of_contact("huawu-2.2")
+    assert recording.fault.startswith("not checked")
+    assert house.service.faults == 0
 
 
 async def test_no_file_at_all_is_an_alarm_and_no_work_for_a_transcriber(house: House) -> None:
