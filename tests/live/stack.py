@@ -226,8 +226,10 @@ def _short_company(folder: Path) -> Path:
     assert rings == notes > 0
     queues.write_text(text, encoding="utf-8")
     menu = folder / "menus" / "main.yaml"
-    text, waits = re.subn(r"(?m)^    wait: \d+", "    wait: 2", menu.read_text(encoding="utf-8"))
-    assert waits > 0
+    text = menu.read_text(encoding="utf-8")
+    text, waits = re.subn(r"(?m)^    wait: \d+", "    wait: 2", text)
+    text, tries = re.subn(r"(?m)^    tries: \d+", "    tries: 2", text)
+    assert waits == tries > 0
     menu.write_text(text, encoding="utf-8")
     return folder
 
