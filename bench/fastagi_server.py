@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import multiprocessing
 import os
+import socket
 import statistics
 import time
 from collections.abc import Callable
@@ -130,6 +131,13 @@ async def call(port: int, sessions: int, at_once: int) -> float:
     return time.perf_counter() - start
 
 
+def free_port() -> int:
+    """A TCP port of loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 def cpu_of(pid: int) -> float:
     """CPU seconds that a process has used."""
     fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
@@ -152,8 +160,8 @@ def main() -> None:
     cores = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, {cores[-1]})
     running: dict[str, tuple[int, multiprocessing.Process]] = {}
-    for offset, (name, (target, on_uvloop)) in enumerate(servers.items()):
-        ready, port = multiprocessing.Event(), 41500 + os.getpid() % 500 * 8 + offset
+    for name, (target, on_uvloop) in servers.items():
+        ready, port = multiprocessing.Event(), free_port()
         process = multiprocessing.Process(
             target=target, args=(port, ready), kwargs={"on_uvloop": on_uvloop}, daemon=True
         )
