@@ -1,21 +1,33 @@
-"""The only home of faster-whisper: many languages, one model, best with much speech at once.
+"""The only home of faster-whisper: many languages with one model, best with much speech at once.
 
-Whisper works on windows of 30 s and takes as long for a short one: silence is cut out first (by
-the voice detector that comes with faster-whisper), and what is left of a leg is packed into full
-windows; the times of the text are mapped back.
+Silence is cut out first, by the voice detector that comes with faster-whisper, and what is left
+of a leg is packed into full windows (``recordings/packing.py``).
 """
 
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from faster_whisper import WhisperModel
+from faster_whisper.vad import VadOptions, get_speech_timestamps
 
-from recordings.recogniser import Segment, portions
+from recordings.packing import PAUSE, Window, pack, to_recording
+from recordings.recogniser import RECOGNISER_RATE, Segment, Waveform, portions
 
-# Whisper writes Mandarin in either script; an example in simplified characters decides it, and
-# makes it punctuate.
-_PROMPTS = {"zh": "以下是普通话的电话录音，使用简体中文。"}
-_VOICE = {"min_silence_duration_ms": 500, "speech_pad_ms": 200}
+_VOICE = VadOptions(min_silence_duration_ms=500, speech_pad_ms=200, max_speech_duration_s=25)
+# What Whisper is made to believe it wrote before: it goes on in the same manner. Simplified
+# characters, or it writes Mandarin in either script; commas in ASCII, the only ones it may write;
+# a time before and behind each sentence (in uneven seconds, or it rounds), or it gives none.
+_EXAMPLES: dict[str, tuple[tuple[float, str, float], ...]] = {
+    "zh": ((0.0, "您好,请问有什么可以帮您?", 1.86), (2.74, "我想查一下我的订单。", 4.42)),
+    "en": (
+        (0.0, " Hello, how can I help you?", 1.86),
+        (2.74, " I am calling about my order.", 4.42),
+    ),
+}
+_TIME_STEP = 0.02  # seconds between two of Whisper's time tokens
+# Tried one after another when the text loops or is very unlikely: each costs a whole window.
+_TEMPERATURES = [0.0, 0.4, 0.8]
 
 
 class WhisperRecogniser:
@@ -36,27 +48,60 @@ class WhisperRecogniser:
         )
 
     def recognise(self, path: Path, language: str) -> list[Segment]:
-        """See ``Recogniser.recognise``; an unknown language is detected."""
-        code = language.split("-", maxsplit=1)[0] or None
+        """See ``Recogniser.recognise``; an unknown language is detected at the first words."""
+        code = language.split("-", maxsplit=1)[0]
+        known = code if code in self._whisper.supported_languages else None
         found: list[Segment] = []
         for begin, samples in portions(path):
-            segments, _ = self._whisper.transcribe(
-                samples,
-                language=code if code in self._whisper.supported_languages else None,
-                beam_size=5,
-                vad_filter=True,
-                vad_parameters=_VOICE,
-                # A mistake must not be repeated through the rest of the call.
-                condition_on_previous_text=False,
-                initial_prompt=_PROMPTS.get(code or ""),
-            )
-            found += [
-                Segment(
-                    start=round(begin + segment.start, 2),
-                    end=round(begin + segment.end, 2),
-                    text=segment.text.strip(),
-                )
-                for segment in segments
-                if segment.text.strip()
-            ]
+            spoken = get_speech_timestamps(samples, _VOICE)
+            for window in pack([(_seconds(p["start"]), _seconds(p["end"])) for p in spoken]):
+                laid_out = _laid_out(samples, window)
+                known = known or self._whisper.detect_language(laid_out)[0]
+                for segment in self._recognise(laid_out, known):
+                    start, end = to_recording(window, segment.start, segment.end)
+                    if text := segment.text.strip():
+                        found.append(_segment(begin + start, begin + end, text))
         return found
+
+    def _recognise(self, window: Waveform, language: str) -> list[Any]:
+        segments, _ = self._whisper.transcribe(
+            window,
+            language=language,
+            beam_size=5,
+            temperature=_TEMPERATURES,
+            vad_filter=False,
+            # A mistake must not be repeated through the rest of the call.
+            condition_on_previous_text=False,
+            initial_prompt=self._example(language),
+        )
+        return list(segments)
+
+    def _example(self, language: str) -> list[int] | None:
+        if language not in _EXAMPLES:
+            return None
+        words = self._whisper.hf_tokenizer
+        first_time: int = words.token_to_id("<|notimestamps|>") + 1
+        tokens: list[int] = []
+        for start, text, end in _EXAMPLES[language]:
+            tokens.append(first_time + round(start / _TIME_STEP))
+            tokens += words.encode(text, add_special_tokens=False).ids
+            tokens.append(first_time + round(end / _TIME_STEP))
+        return tokens
+
+
+def _seconds(samples: int) -> float:
+    return samples / RECOGNISER_RATE
+
+
+def _segment(start: float, end: float, text: str) -> Segment:
+    return Segment(start=round(float(start), 2), end=round(float(end), 2), text=text)
+
+
+def _laid_out(samples: Waveform, window: Window) -> Waveform:
+    """The window's pieces with silence between them."""
+    silence = np.zeros(round(PAUSE * RECOGNISER_RATE), dtype=np.float32)
+    parts: list[Waveform] = []
+    for piece in window:
+        first, last = (round(edge * RECOGNISER_RATE) for edge in (piece.start, piece.end))
+        parts += [samples[first:last], silence]
+    return np.concatenate(parts[:-1])
