@@ -9,7 +9,7 @@ booleans come out.
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias, TypeVar, Union
+from typing import TypeAlias, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -22,7 +22,7 @@ MAX_DEPTH = 20
 # The same parser in C where PyYAML has it: a menu is read in 20 ms, not in 300.
 _Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-Plain: TypeAlias = Union[None, bool, int, float, str, list["Plain"], dict[str, "Plain"]]
+Plain: TypeAlias = bool | int | float | str | list["Plain"] | dict[str, "Plain"] | None
 """What a file may hold; mapping keys are texts (a key written 1 becomes "1")."""
 
 Where: TypeAlias = tuple[str | int, ...]
