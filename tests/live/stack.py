@@ -190,10 +190,11 @@ class Stack:
         lines = (await self.console("core show channels concise")).splitlines()
         return [line.split("!")[0] for line in lines if "!" in line]
 
-    async def waiting(self, contact: str) -> bool:
-        """Whether a caller is in the waiting loop, as Asterisk sees it."""
+    async def hears_music(self, contact: str) -> bool:
+        """Whether a caller waits and has heard all announcements, as Asterisk sees it."""
         lines = (await self.console("core show channels concise")).splitlines()
-        return any("!huawu-wait!" in line and line.endswith(f"!{contact}") for line in lines)
+        own = [line for line in lines if line.endswith(f"!{contact}")]
+        return any("!huawu-wait!" in line and "!MusicOnHold!" in line for line in own)
 
     async def bridges(self) -> list[str]:
         """The live bridges, as the console shows them."""
@@ -521,9 +522,9 @@ class Scene:
 
         return await until(read, limit, f"the record of {contact}")
 
-    async def people(self, *making: Awaitable[T]) -> list[T]:
-        """Several things at once."""
-        return list(await asyncio.gather(*making))
+    async def hears_music(self, caller: Caller, limit: float = 20.0) -> None:
+        """Wait until a caller waits and has heard all announcements."""
+        await until(lambda: self.stack.hears_music(caller.contact), limit, "music is heard")
 
 
 class Baseline:

@@ -16,7 +16,7 @@ from telephony.events import (
 )
 from telephony.softphone import PhoneCall
 from tests.live.sound import samples, seconds, tone_seconds, write_tone
-from tests.live.stack import Agent, Caller, Scene, until
+from tests.live.stack import Agent, Caller, Scene
 
 pytestmark = pytest.mark.live
 
@@ -31,14 +31,16 @@ async def hum(scene: Scene, customer: PhoneCall, agent: PhoneCall) -> None:
 
 async def one_talks_one_waits(scene: Scene, agent: Agent) -> tuple[Caller, PhoneCall, Caller]:
     """A caller who talks with the agent, both humming, and one who waits for the same agent."""
-    talker = await scene.caller(heard=scene.folder / "talker.wav")
+    talker, waiter = await asyncio.gather(
+        scene.caller(heard=scene.folder / "talker.wav"),
+        scene.caller(heard=scene.folder / "waiter.wav"),
+    )
     await talker.chooses("3")
     talk = await agent.answer(20, heard=scene.folder / "agent.wav")
     await scene.feed.event(ContactAnswered, contact=talker.contact)
     await hum(scene, talker.call, talk)
-    waiter = await scene.caller(heard=scene.folder / "waiter.wav")
     await waiter.waits_in("logistics", key="3")
-    await until(lambda: scene.stack.waiting(waiter.contact), 5, "the second caller waits")
+    await scene.hears_music(waiter)
     return talker, talk, waiter
 
 
