@@ -125,7 +125,7 @@ def _segment(part: object) -> dict[str, object]:
 
 
 async def play_recording(call: Call) -> Answer:
-    """One file of a talk's recording; answers ``Range``. Each play is written to the audit log."""
+    """One file of a talk's recording; answers ``Range``. Each opening is a line of the audit log."""
     contact, offer, leg = call.part("contact"), call.part("offer"), call.part("leg")
     finished = [
         event
@@ -139,7 +139,7 @@ async def play_recording(call: Call) -> Answer:
         raise not_found("recording")
     if call.request.app[PLAYS].is_new(call.who.csrf, str(file), call.ports.now()):
         audit.info(
-            "recording played", account=call.who.account, contact=contact, offer=offer, leg=leg
+            "recording opened", account=call.who.account, contact=contact, offer=offer, leg=leg
         )
     response = web.FileResponse(file, chunk_size=64 * 1024)
     response.content_type = "audio/wav"

@@ -120,7 +120,7 @@ async def test_each_play_is_one_line_of_the_audit_log(
             await boss.get(path, headers={"Range": f"bytes={start}-"})
         house.now += 601
         await boss.get(path, headers={"Range": "bytes=100-"})
-    plays = [line for line in lines if line["event"] == "recording played"]
+    plays = [line for line in lines if line["event"] == "recording opened"]
     assert [(play["account"], play["contact"]) for play in plays] == [("boss", contacts[1])] * 2
 
 
