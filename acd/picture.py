@@ -103,7 +103,9 @@ def _compare(
     contact.channel = caller.channel
     talking = contact.stage is CallStage.TALKING
     if partner and not talking:
-        pair(domain, contact, domain.agents[partner])
+        offer = caller.variables.get("HUAWU_OFFER", "")
+        number = int(offer) if offer.isdigit() else contact.offer
+        pair(domain, contact, domain.agents[partner], number)
     elif talking and not partner and not caller.bridge:
         part(domain, contact, Party.SYSTEM)
     elif contact.stage is CallStage.OFFERED and caller.context != OFFER_CONTEXT:

@@ -30,17 +30,21 @@ def agent_answered(domain: Domain, event: AgentAnswered) -> None:
         return
     if contact.stage is CallStage.OFFERED and contact.agent != agent.id:
         end_offer(domain, contact, OfferEnd.NOT_LANDED)
-    pair(domain, contact, agent)
+    pair(domain, contact, agent, event.offer)
 
 
-def pair(domain: Domain, contact: Contact, agent: Agent) -> None:
-    """Agent and caller talk; if that was not our offer, the talk is adopted."""
+def pair(domain: Domain, contact: Contact, agent: Agent, offer: int) -> None:
+    """Agent and caller talk; if that was not our offer, the talk is adopted.
+
+    ``offer`` is the number under which the dialplan made the connection, and records it.
+    """
     ours = contact.stage is CallStage.OFFERED and contact.agent == agent.id
     happened = "answered" if ours else "adopted"
     if not domain.move(contact, happened):
         return
     contact.agent, contact.answered, contact.parted = agent.id, domain.now, 0.0
     agent.contact, agent.queue = contact.id, contact.queue
+    contact.offer = contact.offer if ours else offer
     forget_timers(domain, contact)
     domain.record(
         ContactAnswered(

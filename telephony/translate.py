@@ -27,8 +27,14 @@ from telephony.events import (
 WANTED = frozenset({"UserEvent", "Hangup", "ContactStatus"})
 #: The inherited channel variable that names the contact; listed in manager.conf's channelvars.
 CONTACT_VARIABLE = "HUAWU_CONTACT"
-#: The queue entry on the caller's channel.
-ENTRY_VARIABLES = ("HUAWU_QUEUE", "HUAWU_ENQUEUED", "HUAWU_PRIORITY", "HUAWU_LANGUAGE")
+#: The queue entry on the caller's channel, and the number of the last offer (0: by app_queue).
+ENTRY_VARIABLES = (
+    "HUAWU_QUEUE",
+    "HUAWU_ENQUEUED",
+    "HUAWU_PRIORITY",
+    "HUAWU_LANGUAGE",
+    "HUAWU_OFFER",
+)
 
 _AGENT_CHANNEL = re.compile(r"PJSIP/agent([0-9]{2,8})-[0-9a-f]+")
 _AGENT_ENDPOINT = re.compile(r"agent([0-9]{2,8})")

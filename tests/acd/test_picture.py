@@ -1,5 +1,7 @@
 """After a restart or a lost link: what is remembered against what Asterisk carries."""
 
+import dataclasses
+
 import pytest
 
 from acd.distribution import Distribution
@@ -129,6 +131,23 @@ def test_a_talk_begun_by_the_fallback_is_adopted() -> None:
     see(again, *pair_legs("c1", "8002"))
     assert [e.adopted for e in again.events if isinstance(e, ContactAnswered)] == [True]
     assert again.state("8002") is AgentState.TALKING
+
+
+def test_an_adopted_talk_has_the_number_under_which_it_is_recorded() -> None:
+    book = Playbook()
+    book.ready("8001")
+    book.call("c1")
+    book.land("c1")  # offer 1 comes to nothing, then no controller is there
+    again = restarted(book)
+    caller, partner = pair_legs("c1", "8002")
+    caller = dataclasses.replace(caller, variables={"HUAWU_OFFER": "0"})
+    see(again, caller, partner)
+    assert [e.offer for e in again.events if isinstance(e, ContactAnswered)] == [0]
+    again.pass_(5)
+    again.agent_hangs_up("c1")
+    again.pass_(1)
+    see(again)
+    assert {e.offer for e in again.events if isinstance(e, TalkEnded)} == {0}
 
 
 def test_an_answer_missed_while_the_link_was_down_is_seen() -> None:
