@@ -350,6 +350,7 @@ class _Engine:
         self._child = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "telephony.softphone_engine", bind, transport,
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, cwd=_ROOT,
+            start_new_session=True,  # a signal to our group must not end calls before we do
         )  # fmt: skip
         self.pid = self._child.pid
         self._reader = asyncio.create_task(self._read(self._child.stdout))
