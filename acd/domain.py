@@ -138,6 +138,8 @@ class Domain:
             )
         )
         self.mirror(agent)
+        if state is AgentState.READY and not agent.reachable:
+            self.change(agent, "phone_gone", reason="phone_gone", author="rule:phone_gone")
         return True
 
     def mirror(self, agent: Agent) -> None:

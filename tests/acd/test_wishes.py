@@ -60,6 +60,18 @@ def test_a_wish_during_a_call_is_granted_after_the_wrap_up(
     assert book.state("8001") is state
 
 
+def test_a_phone_that_went_during_the_call_leaves_the_agent_not_ready_after_it() -> None:
+    book = Playbook()
+    book.ready("8001")
+    book.call("c1")
+    book.answer("c1")
+    book.tell(PhoneChanged(at=book.at, agent="8001", reachable=False))
+    book.agent_hangs_up("c1")
+    book.pass_(20)
+    agent = book.domain.agents["8001"]
+    assert (agent.state, agent.reason) == (AgentState.NOT_READY, "phone_gone")
+
+
 def test_finishing_the_wrap_up_early_cancels_its_timer() -> None:
     book = Playbook()
     book.ready("8001")
