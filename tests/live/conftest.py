@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from telephony.events import ContactArrived
 from telephony.softphone import PhoneRack
 from tests.live.stack import Api, Baseline, Feed, Scene, Stack
 
@@ -27,6 +28,10 @@ async def scene(stack: Stack, tmp_path: Path) -> AsyncIterator[Scene]:
         async with PhoneRack() as rack:
             scene = Scene(stack, api, feed, rack, tmp_path)
             baseline = Baseline(scene)
+            strays = await api.metric("huawu_stray_events_total")
             yield scene
         await baseline.restored()
+        # Of each call at most one late event: the second leg's end, after the contact's.
+        strays = await api.metric("huawu_stray_events_total") - strays
+        assert strays <= feed.count(ContactArrived)
         assert not baseline.faults()

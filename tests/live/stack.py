@@ -31,7 +31,7 @@ from controller.settings import ROOT, Settings, load_settings
 from controller.setup.progress import Progress
 from controller.setup.steps import prepare_data
 from controller.supervisor import children_path
-from store.live import AGENTS, CONTACTS, connect, follow, last_stream_id
+from store.live import AGENTS, CONTACTS, EVENTS, connect, follow, last_stream_id
 from telephony.events import (
     AgentState,
     AgentStateChanged,
@@ -394,6 +394,11 @@ class Feed:
             raise AssertionError(f"not within {limit} s: {what}; the last were\n{told}") from None
         return self.all(kind, **fields)[number - 1]
 
+    async def strange_keys(self) -> list[str]:
+        """Keys of the live store that no part of the product keeps for long."""
+        known = (CONTACTS, AGENTS, EVENTS, "huawu:written:", "huawu:session")
+        return [key for key in await self._redis.keys("*") if not key.startswith(known)]
+
     async def store(self, key: str) -> Mapping[str, Mapping[str, Any]]:
         """A hash of the live store."""
         entries = await self._redis.hgetall(key)
@@ -408,11 +413,14 @@ class Agent:
         self.id = agent
         self.phone = phone
 
-    async def want(self, state: str) -> None:
-        """Ask for a state; a phone that has just registered may take a moment to be known."""
+    async def want(self, state: str, *, at: Api | None = None) -> None:
+        """Ask for a state; a phone that has just registered may take a moment to be known.
+
+        ``at`` is the agent's own sign-in; without it a supervisor asks.
+        """
 
         async def granted() -> bool:
-            refusal = await self._scene.api.want(self.id, state)
+            refusal = await (at or self._scene.api).want(self.id, state)
             assert refusal in ("", "refused-no-phone"), refusal
             return not refusal
 
@@ -565,6 +573,7 @@ class Baseline:
         await until(no_contacts, 5, "no contacts in the live store")
         await until(all_out, 10, "every agent signed out")
         await until(no_open_files, 5, f"no more open files than {self._open}")
+        assert not await feed.strange_keys()
 
     def faults(self) -> list[str]:
         """Lines of the controller's log since the beginning that tell of a fault."""

@@ -24,7 +24,7 @@ from telephony.events import (
 )
 from telephony.softphone import PhoneCall
 from tests.live.sound import likeness, samples, seconds
-from tests.live.stack import SPEECH, WRAP_UP, Agent, Caller, Scene
+from tests.live.stack import SPEECH, WRAP_UP, Agent, Api, Caller, Scene
 from tests.speech_text import spoken
 
 pytestmark = pytest.mark.live
@@ -93,7 +93,9 @@ async def test_a_caller_reaches_the_agent_whose_skill_fits(scene: Scene) -> None
 
 async def check_record(scene: Scene, caller: Caller) -> None:
     """The record has every event in order, and says why this agent and not the other."""
-    record = await scene.record(caller.contact, lambda found: found["transcripts"], 60)
+    record = await scene.record(
+        caller.contact, lambda found: found["transcripts"] and found["summary"]["transcribed"], 60
+    )
     kinds = [event["kind"] for event in record["events"]]
     assert [kind for kind in kinds if kind in STORY] == STORY
     assert set(kinds) - set(STORY) == {
@@ -208,7 +210,11 @@ async def test_an_unanswered_offer_returns_the_caller_to_the_same_place(scene: S
     assert offer.result is OfferEnd.TIMED_OUT
     await agent.is_now(AgentState.NOT_READY, reason="rona")
 
-    other = await scene.agent("8003")
+    other = await scene.phone_of("8003")
+    async with Api(scene.stack, other.id) as page:
+        await other.want("signed_in", at=page)
+        await other.want("ready", at=page)
+    await scene.feed.event(AgentStateChanged, state=AgentState.READY, author="agent:8003")
     talk = await other.answer()
     assert talk.number == first.number
     answered = await scene.feed.event(ContactAnswered, contact=first.contact)
