@@ -125,7 +125,7 @@ def _segment(part: object) -> dict[str, object]:
 
 
 async def play_recording(call: Call) -> Answer:
-    """One file of a talk's recording; answers ``Range``. Each opening is a line of the audit log."""
+    """One file of a talk's recording; answers ``Range``. Each opening is audited."""
     contact, offer, leg = call.part("contact"), call.part("offer"), call.part("leg")
     finished = [
         event

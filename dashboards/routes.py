@@ -4,6 +4,7 @@ A ``Route`` says all of that once; the server's routing, the access checks and t
 are made from it, so that none of them can forget what another one knows.
 """
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from store.accounts import Role
 from store.sessions import Session
 
 PORTS = web.AppKey("ports", WebPorts)
+LOOKUPS = web.AppKey("lookups", asyncio.Semaphore)
+"""How many sessions may be looked up at once."""
 
 EVERYBODY = frozenset(Role)
 SUPERVISORS = frozenset({Role.ADMIN, Role.SUPERVISOR})
@@ -162,9 +165,16 @@ def token_of(request: web.Request) -> str:
 
 
 async def session_of(request: web.Request) -> Session | None:
-    """The live session behind a request's cookie."""
+    """The live session behind a request's cookie; a few are looked up at a time.
+
+    When a controller starts, every open page comes back at once: without a limit they would take
+    all connections to Redis, which the distribution needs too.
+    """
     token = token_of(request)
-    return await request.app[PORTS].sessions.read(token) if token else None
+    if not token:
+        return None
+    async with request.app[LOOKUPS]:
+        return await request.app[PORTS].sessions.read(token)
 
 
 async def read_body(request: web.Request, model: type[BaseModel]) -> BaseModel:

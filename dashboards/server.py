@@ -21,7 +21,7 @@ from dashboards.contacts_api import PLAYS, Plays
 from dashboards.live import LIVE, Live
 from dashboards.ports import WebPorts
 from dashboards.problems import Refusal
-from dashboards.routes import PORTS, Answer, Call, Route, is_secure
+from dashboards.routes import LOOKUPS, PORTS, Answer, Call, Route, is_secure
 from dashboards.session_api import THROTTLE
 
 logger = structlog.get_logger("dashboards.server")
@@ -29,6 +29,7 @@ logger = structlog.get_logger("dashboards.server")
 Respond = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 MAX_BODY = 64 * 1024
+MAX_LOOKUPS = 16
 _FOREVER = "public, max-age=31536000, immutable"
 
 # Everything comes from here alone, and nothing stands inline: neither scripts nor styles. (What
@@ -77,6 +78,7 @@ def create_app(ports: WebPorts) -> web.Application:
     """The application. Serve it with ``aiohttp.web.AppRunner``; it stops its own tasks."""
     app = web.Application(middlewares=[_protect, _explain], client_max_size=MAX_BODY)
     app[PORTS] = ports
+    app[LOOKUPS] = asyncio.Semaphore(MAX_LOOKUPS)
     app[LIVE] = Live(ports)
     app[THROTTLE] = Throttle()
     app[PLAYS] = Plays()

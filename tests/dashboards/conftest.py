@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from aiohttp import ClientSession, CookieJar, web
+from aiohttp import ClientSession, CookieJar, TCPConnector, web
 from aiohttp.test_utils import TestClient, TestServer
 from argon2 import PasswordHasher
 from redis.asyncio import Redis
@@ -186,7 +186,9 @@ async def open_browser(server: TestServer) -> AsyncIterator[Callable[[], Browser
     opened: list[Browser] = []
 
     def make() -> Browser:
-        browser: Browser = TestClient(server, cookie_jar=CookieJar(unsafe=True))
+        browser: Browser = TestClient(
+            server, cookie_jar=CookieJar(unsafe=True), connector=TCPConnector(limit=0)
+        )
         browser.session.headers["X-Huawu"] = "1"
         opened.append(browser)
         return browser

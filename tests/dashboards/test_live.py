@@ -272,6 +272,15 @@ async def test_what_a_page_says_is_bounded(
     await until(lambda: app[LIVE].watching == 0)
 
 
+async def test_all_pages_may_come_back_at_once(boss: Browser, ready: None) -> None:
+    """As after a restart; more than Redis' client would open connections for."""
+    pages = await asyncio.gather(*(open_page(boss) for _ in range(150)))
+    snapshots = await asyncio.gather(*(page.hear() for page in pages))
+    assert {message["type"] for message in snapshots} == {"snapshot"}
+    for page in pages:
+        page.socket._conn.transport.abort()
+
+
 async def test_pages_are_told_when_the_server_stops(
     boss: Browser, ready: None, app: web.Application
 ) -> None:
