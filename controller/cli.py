@@ -230,6 +230,18 @@ def user_close(
     asyncio.run(set_disabled(_settings(), name, not reopen))
 
 
+@ivr.command("reload", epilog="Example: ./huawu ivr reload")
+def ivr_reload() -> None:
+    """Give new callers the menu as the files have it now; callers inside keep theirs."""
+    from controller.lifecycle import reload_menu
+
+    problems = reload_menu(_settings())
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    print("callers keep the menu they have" if problems else "new callers get the new menu")
+    _leave(1 if problems else 0)
+
+
 @app.command(hidden=True)
 def serve() -> None:
     """The controller itself, in the foreground."""

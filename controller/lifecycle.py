@@ -3,6 +3,7 @@
 import ipaddress
 import json
 import os
+import signal
 import subprocess
 import time
 import urllib.error
@@ -17,6 +18,7 @@ from controller.processes import MARKER, Mark, end_group, group_of
 from controller.settings import ROOT, Settings
 from controller.setup.progress import Progress
 from controller.supervisor import bound_log, children_path, is_running, mark_path
+from store.source import Problem
 
 SERVICE_NUMBER = "8000"
 """What a caller dials."""
@@ -173,6 +175,24 @@ def status_json(settings: Settings, states: list[ProcessState], not_ready: str) 
         ensure_ascii=False,
         indent=2,
     )
+
+
+def reload_menu(settings: Settings) -> list[Problem]:
+    """Have the running controller read the menu's files again.
+
+    Returns what is wrong with them: then the controller is not even asked. Raises ProblemError
+    when no controller runs.
+    """
+    from ivr.check import check_company
+
+    problems = check_company(settings.company)
+    if problems:
+        return problems
+    controller = Mark.read(mark_path(settings, "controller"))
+    if controller is None or not controller.is_alive():
+        raise ProblemError("No controller runs; the next one reads the files when it starts.")
+    os.kill(controller.pid, signal.SIGHUP)
+    return []
 
 
 def welcome(settings: Settings, credentials: Credentials, unshown: list[str]) -> str:

@@ -116,6 +116,7 @@ class Controller:
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reload_menu)
         async with contextlib.AsyncExitStack() as stack:
             stack.push_async_callback(self._database.close)
             stack.push_async_callback(self._redis.aclose)
@@ -156,6 +157,11 @@ class Controller:
 
     def _carry_out(self, command: Command) -> None:
         self._telephone.carry_out(command)
+
+    def _reload_menu(self) -> None:
+        """New callers get the menu of the files; with a mistake in them nothing changes."""
+        problems = self._menus.reload()
+        logger.info("menu read", version=self._menus.current.number, problems=len(problems))
 
     def _serve_callers(self) -> None:
         self._service.mirror_everybody()

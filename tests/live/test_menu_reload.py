@@ -1,0 +1,75 @@
+"""The menu is changed while calls go on: new callers get the new one, a broken one nobody."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from controller.settings import ROOT
+from tests.live.stack import Caller, Scene, Stack, until
+
+pytestmark = pytest.mark.live
+
+
+@pytest.fixture
+def menu(stack: Stack) -> Iterator[Path]:
+    """The main menu's file; afterwards it is as it was, and in use."""
+    file = stack.settings.company / "menus" / "main.yaml"
+    good = file.read_text(encoding="utf-8")
+    yield file
+    file.write_text(good, encoding="utf-8")
+    assert reload(stack).returncode == 0
+
+
+def reload(stack: Stack) -> subprocess.CompletedProcess[str]:
+    with stack.environment():
+        return subprocess.run(
+            [sys.executable, "-m", "controller", "ivr", "reload"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+
+def versions(stack: Stack) -> int:
+    return stack.log("controller").read_text(encoding="utf-8").count('"event": "menu read"')
+
+
+async def hangs_up(caller: Caller) -> None:
+    await caller.call.hang_up()
+    await caller.gone()
+
+
+async def test_a_new_menu_is_for_new_callers_and_a_broken_one_for_nobody(
+    scene: Scene, menu: Path
+) -> None:
+    text, before = menu.read_text(encoding="utf-8"), versions(scene.stack)
+    inside = await scene.caller()
+    await inside.comes_to("language")
+
+    menu.write_text(text.replace("3: logistics", "3: nowhere"), encoding="utf-8")
+    broken = reload(scene.stack)
+    assert broken.returncode == 1
+    line = text[: text.index("3: logistics")].count("\n") + 1
+    assert f"main.yaml:{line}:" in broken.stderr
+    assert versions(scene.stack) == before
+
+    swapped = text.replace("3: logistics", "3: returns").replace("4: returns", "4: logistics")
+    menu.write_text(swapped, encoding="utf-8")
+    assert reload(scene.stack).returncode == 0
+
+    async def is_read() -> bool:
+        return versions(scene.stack) > before
+
+    await until(is_read, 5, "the controller reads the menu")
+    await inside.call.press("1")
+    await inside.comes_to("main_menu")
+    await inside.call.press("3")
+    await inside.comes_to("logistics")
+    newcomer = await scene.caller()
+    await newcomer.waits_in("returns", key="3")
+    await hangs_up(inside)
+    await hangs_up(newcomer)
