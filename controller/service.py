@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import functools
 import os
+import resource
 import signal
 import socket
 from collections.abc import AsyncIterator, Sequence
@@ -54,8 +55,15 @@ JOURNAL_LAG_LIMIT = 10.0
 def main() -> None:
     """Run until SIGTERM or SIGINT."""
     log_to_stdout()
+    allow_many_connections()
     settings = load_settings()
     uvloop.run(Controller(settings).run())
+
+
+def allow_many_connections() -> None:
+    """Raise the limit of open files as far as the system lets us: a call is a connection."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 class Controller:
@@ -69,7 +77,10 @@ class Controller:
         self._clock = Clock()
         self._company = load_company(settings.company)
         self._menus = FlowVersions(settings.company)
+        self._timezone = self._menus.current.hours.zone.key  # the company's own, of hours.yaml
         self._redis: Redis = connect(settings.effective_redis_url)
+        # Pages that come back all at once wait for connections of their own, not for ours.
+        self._web_redis: Redis = connect(settings.effective_redis_url)
         self._database: Database = open_database(settings.effective_database_url)
         self._log = EventLog(self._database)
         self._drain = Drain(self._redis, self._log)
@@ -96,6 +107,7 @@ class Controller:
             log=self._log,
             append=functools.partial(append_event, self._redis),
             is_recorded=lambda queue: self._company.queue(queue).record,
+            timezone=self._timezone,
             now=self._clock.now,
         )
         self._agi = FastAgiServer(
@@ -120,6 +132,7 @@ class Controller:
         async with contextlib.AsyncExitStack() as stack:
             stack.push_async_callback(self._database.close)
             stack.push_async_callback(self._redis.aclose)
+            stack.push_async_callback(self._web_redis.aclose)
             await self._load()
             await stack.enter_async_context(self._journal)
             stack.callback(self._service.stop)
@@ -213,10 +226,11 @@ class Controller:
             log=self._log,
             follow=functools.partial(follow, self._redis),
             accounts=Accounts(self._database),
-            sessions=Sessions(self._redis),
+            sessions=Sessions(self._web_redis),
             actions=self._service,
             transcripts=self._recordings.transcripts,
             recordings=self._settings.recordings_dir,
+            timezone=self._timezone,
             now=self._clock.now,
             reasons_not_ready=self._reasons_not_ready,
             counters=self._counters,
