@@ -16,8 +16,8 @@ from controller.setup import apt
 from controller.setup.progress import Progress
 from controller.setup.steps import prepare_programs
 
-TEST_PACKAGES = ("chromium", "postgresql", "redis-server", "sip-tester", "sox")
-"""Debian packages of the live tests: browser, second database, load of SIP calls, audio checks."""
+TEST_PACKAGES = ("chromium", "iproute2", "postgresql", "redis-server")
+"""Debian packages of the live tests: browser, list of listening sockets, databases."""
 
 _BIN = Path(sys.executable).parent
 _STATIC = {

@@ -1,7 +1,11 @@
-"""Fixtures for every room: a real Redis and real databases, made once and emptied for each test."""
+"""Fixtures for every room: a real Redis and real databases, made once and emptied for each test.
+
+Settings come from the tests alone: of the environment only what says where programs lie stays.
+"""
 
 import asyncio
 import itertools
+import os
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -12,6 +16,10 @@ from redis.asyncio import Redis
 from store.database import Database, migrate, open_database
 from store.live import connect
 from tests.servers import PostgresServer, RedisServer, postgres_programs
+
+KEPT = {"HUAWU_STATE", "HUAWU_ASTERISK_ROOT", "HUAWU_SCREENSHOTS", "HUAWU_KEEP"}
+for _name in [name for name in os.environ if name.startswith("HUAWU_") and name not in KEPT]:
+    del os.environ[_name]
 
 _numbers = itertools.count(1)
 
