@@ -230,7 +230,7 @@ async def test_the_desk_shows_the_offer_and_changes_the_state(
     await page.get_by_role("menuitem", name="用餐").click()
     await until(lambda: house.actions.asked[-1] == ("not_ready", "8005", "meal", "agent:8005"))
     house.actions.refuse = ActionRefused("no_phone", "no phone is registered")
-    await page.get_by_role("button", name="签出").click()
+    await page.get_by_role("button", name="签退").click()
     await expect(page.get_by_role("alert")).to_contain_text("话机未注册")
 
 
