@@ -33,15 +33,11 @@ interface State {
   desk: Desk | null
 }
 
-export const live = reactive<State>({
-  loaded: false,
-  queues: [],
-  agents: [],
-  totals: null,
-  trend: [],
-  contacts: [],
-  desk: null,
-})
+function nothingYet(): State {
+  return { loaded: false, queues: [], agents: [], totals: null, trend: [], contacts: [], desk: null }
+}
+
+export const live = reactive(nothingYet())
 
 /** The server's time in seconds, ticking here. */
 export const now = ref(Date.now() / 1000)
@@ -177,15 +173,7 @@ export function forgetLive(): void {
   epoch = ''
   last = 0
   heard.value = 0
-  Object.assign(live, {
-    loaded: false,
-    queues: [],
-    agents: [],
-    totals: null,
-    trend: [],
-    contacts: [],
-    desk: null,
-  } satisfies State)
+  Object.assign(live, nothingYet())
 }
 
 window.setInterval(() => {
