@@ -79,13 +79,15 @@ def find_asterisk(settings: Settings) -> AsteriskProgram:
         modules = [*Path("/usr/lib").glob("*/asterisk/modules"), Path("/usr/lib/asterisk/modules")]
         found = [folder for folder in modules if (folder / "res_pjsip.so").exists()]
         version = _version_of((system,))
-        if found and version and int(version.split(".")[0]) >= OLDEST_MAJOR:
-            return AsteriskProgram(
+        if found and version:
+            program = AsteriskProgram(
                 argv=(system,),
                 modules_dir=found[0],
                 data_dir=Path("/usr/share/asterisk"),
                 version=version,
             )
+            if program.major >= OLDEST_MAJOR:
+                return program
     return unpacked_asterisk(unpacked_root(settings))
 
 
@@ -120,16 +122,17 @@ def unpacked_asterisk(root: Path) -> AsteriskProgram:
     version = _version_of(argv)
     if not version:
         raise AsteriskNodeError(f"The Asterisk under {root} does not run: {' '.join(argv)} -V")
-    if int(version.split(".", maxsplit=1)[0]) < OLDEST_MAJOR:
-        raise AsteriskNodeError(
-            f"The Asterisk under {root} is {version}; at least {OLDEST_MAJOR} is needed."
-        )
-    return AsteriskProgram(
+    program = AsteriskProgram(
         argv=tuple(argv),
         modules_dir=modules[0],
         data_dir=root / "usr/share/asterisk",
         version=version,
     )
+    if program.major < OLDEST_MAJOR:
+        raise AsteriskNodeError(
+            f"The Asterisk under {root} is {version}; at least {OLDEST_MAJOR} is needed."
+        )
+    return program
 
 
 def _version_of(argv: Sequence[str]) -> str:

@@ -9,11 +9,10 @@ import logging
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any
 
-from telephony.ami import AmiError, AmiLink, AmiMessage, AmiRefused, variable_field
+from telephony.ami import AmiError, AmiLink, AmiMessage, AmiRefused
 from telephony.clock import Clock
 from telephony.commands import (
     Command,
-    HangUp,
     MirrorAgent,
     OfferContact,
     ReturnToWaiting,
@@ -147,7 +146,7 @@ class Telephone:
             case MirrorAgent():
                 self._mirror_wanted[command.agent] = command
                 self._mirror_news.set()
-            case OfferContact() | ReturnToWaiting() | HangUp():
+            case OfferContact() | ReturnToWaiting():
                 self._begin(self._move(command))
             case WriteQueueLog():
                 self._begin(self._write_queue_log(command))
@@ -157,24 +156,20 @@ class Telephone:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _move(self, command: OfferContact | ReturnToWaiting | HangUp) -> None:
+    async def _move(self, command: OfferContact | ReturnToWaiting) -> None:
         try:
             match command:
                 case OfferContact():
-                    variable = variable_field("HUAWU_LABEL", command.label)
-                    await self._set_variable(command.channel, variable)
+                    await self._set_variable(command.channel, "HUAWU_LABEL", command.label)
                     target = f"{command.agent}*{command.offer}*{command.ring}"
                     await self._redirect(command.channel, "huawu-offer", target)
                 case ReturnToWaiting():
                     await self._redirect(command.channel, "huawu-wait", "w")
-                case HangUp():
-                    await self.link.action("Hangup", [("Channel", command.channel)])
         except AmiError as error:
             log.warning("%s not carried out: %s", command, error)
             self._picture_wanted.set()
 
-    async def _set_variable(self, channel: str, variable: tuple[str, str]) -> None:
-        name, value = variable[1].split("=", 1)
+    async def _set_variable(self, channel: str, name: str, value: str) -> None:
         await self.link.action(
             "Setvar", [("Channel", channel), ("Variable", name), ("Value", value)]
         )

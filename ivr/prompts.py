@@ -181,8 +181,3 @@ def prompt_path(name: str, language: str = "zh-CN") -> str:
     The catalogue is read once per process. Raises UnknownPrompt.
     """
     return _catalogue().path(name, language)
-
-
-def position_prompt(position: int) -> str:
-    """The prompt's name that tells a caller the place in the queue (1 = next)."""
-    return f"position_{position}" if 1 <= position <= 10 else "position_more"

@@ -33,13 +33,6 @@ class ReturnToWaiting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HangUp:
-    """End a channel."""
-
-    channel: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class MirrorAgent:
     """Make Asterisk's app_queue agree: member of exactly ``queues``, paused or not."""
 
@@ -83,14 +76,7 @@ class TakePicture:
 
 
 Command: typing.TypeAlias = (
-    OfferContact
-    | ReturnToWaiting
-    | HangUp
-    | MirrorAgent
-    | WriteQueueLog
-    | WakeAt
-    | CancelWake
-    | TakePicture
+    OfferContact | ReturnToWaiting | MirrorAgent | WriteQueueLog | WakeAt | CancelWake | TakePicture
 )
 
 

@@ -228,6 +228,14 @@ def test_position_is_announced_at_once_and_then_at_intervals() -> None:
     assert book.tick("c2").say == ("position_1",)
 
 
+def test_the_first_ten_positions_have_prompts_of_their_own() -> None:
+    book = Playbook()
+    book.wish("8001", AgentWish.SIGN_IN)
+    said = [book.call(f"c{number:02}").say for number in range(1, 13)]  # type: ignore[union-attr]
+    assert said[0] == ("position_1",)
+    assert said[9:] == [("position_10",), ("position_more",), ("position_more",)]
+
+
 def test_with_nobody_signed_in_the_caller_is_told_so() -> None:
     book = Playbook()
     assert book.call("c1").say == ("nobody_signed_in",)
