@@ -5,7 +5,7 @@ is refused. The drawing in ARCHITECTURE.md is generated from it.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from telephony.events import AgentState, AgentWish
@@ -56,6 +56,14 @@ class Agent:
     wish_reason: str = ""
     wish_author: str = ""
     reachable: bool = True  # a phone is registered, as far as is known
+    signed_in: float = 0.0  # since when; the counts below begin there
+    calls: int = 0  # contacts answered
+    busy: float = 0.0  # seconds spent in offers, talks and wrap-up
+    away: float = 0.0  # seconds not ready
+    turn: int = 0  # number of the agent's last offer among all offers, for round robin
+    misses: int = 0  # unanswered offers in a row
+    breaks: dict[str, int] = field(default_factory=dict)  # reason -> how often
+    extended: int = 0  # extensions of this wrap-up
 
     def plain(self) -> dict[str, Any]:
         """JSON-ready values for the live store."""

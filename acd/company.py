@@ -1,62 +1,26 @@
-"""The company's queues and agents, read from ``queues.yaml`` and ``agents.yaml``.
+"""The company's rules: ``queues.yaml``, ``agents.yaml`` and, if there is one, ``routing.yaml``.
 
 Pure values, checked when they are loaded: an unknown skill, a level outside 1-10, an id used
 twice or a missing field is refused with file, line and mend, and nothing is half loaded.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import Field
 
+from acd.requirement import Requirement, skills_of
+from acd.rules import AgentProfile, Queue, Routing, Strict, Word
 from store.source import BadFile, Problem, Source, check_source, read_source
 
-Level = Annotated[int, Field(ge=1, le=10)]
-Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
-Extension = Annotated[str, StringConstraints(pattern=r"^[0-9]{2,8}$")]
-Names = dict[str, Annotated[str, StringConstraints(min_length=1, max_length=40)]]
 
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Queue(_Strict):
-    """A queue: whom it asks for, and how its callers and agents are treated. Times in seconds."""
-
-    id: Word
-    name: Names
-    skills: dict[Word, Level]
-    priority: Annotated[int, Field(ge=0, le=1000)] = 0
-    threshold: Annotated[float, Field(gt=0, le=3600)] = 20
-    target: Annotated[float, Field(gt=0, le=1)] = 0.8
-    ring: Annotated[int, Field(ge=3, le=120)] = 15
-    wrap_up: Annotated[int, Field(ge=0, le=3600)] = 20
-    max_wait: Annotated[int, Field(ge=10, le=86400)] = 1800
-    record: bool = True
-    music: Word = "default"
-    hours: Word = "always"
-
-
-class AgentProfile(_Strict):
-    """An agent: the extension, the name and the skills with their levels."""
-
-    id: Extension
-    name: Names
-    skills: dict[Word, Level]
-
-    def has(self, requires: Mapping[str, int]) -> bool:
-        """Does the agent have every skill at its minimum level?"""
-        return all(self.skills.get(skill, 0) >= level for skill, level in requires.items())
-
-
-class _QueuesFile(_Strict):
+class _QueuesFile(Strict):
     queues: Annotated[list[Queue], Field(min_length=1)]
 
 
-class _AgentsFile(_Strict):
+class _AgentsFile(Strict):
     agents: list[AgentProfile]
     language_skills: dict[str, Word]
 
@@ -68,6 +32,7 @@ class Company:
     queues: Mapping[str, Queue]
     agents: Mapping[str, AgentProfile]
     language_skills: Mapping[str, str]
+    routing: Routing = field(default_factory=Routing)
 
     def queue(self, queue: str) -> Queue:
         """The queue with this id. Raises KeyError."""
@@ -77,12 +42,16 @@ class Company:
         """The agent with this extension. Raises KeyError."""
         return self.agents[agent]
 
-    def requirements(self, queue: str, language: str) -> dict[str, int]:
-        """Skill -> minimum level that a contact in this queue, in this language, asks for."""
+    def requirement(self, queue: str, language: str) -> Requirement:
+        """Whom a contact in this queue, in this language, asks for at first."""
         required = dict(self.queues[queue].skills)
         if skill := self.language_skills.get(language):
             required.setdefault(skill, 1)
-        return required
+        return Requirement(every=skills_of(required))
+
+    def priority_of(self, priority: int | str) -> int:
+        """The number of a priority, which may be a class's name."""
+        return priority if isinstance(priority, int) else self.routing.classes[priority]
 
     def queues_of(self, agent: str) -> frozenset[str]:
         """Queues whose skills the agent has, whatever the language of the caller."""

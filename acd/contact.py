@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from acd.requirement import Requirement
 from telephony.events import CallStage
 
 #: (stage, what happened) -> next stage. A hang-up ends a contact in any stage.
@@ -34,10 +35,18 @@ class Contact:
     stage: CallStage = CallStage.MENU
     changed: float = 0.0
     language: str = ""
+    attributes: dict[str, str] = field(default_factory=dict)  # set by the menu: tier, intent, ...
     queue: str = ""
+    entered: float = 0.0  # when this queue entry began
+    queued: float = 0.0  # with the priority, the place; earlier than ``entered`` when it was kept
     priority: int = 0
-    queued: float = 0.0  # with the priority, the place in the queue
-    requires: dict[str, int] = field(default_factory=dict)  # skill -> minimum level
+    threshold: float = 20.0  # target wait in seconds, against which the wait is measured
+    aging: float = 600.0  # after so many seconds above all priorities
+    ring: int = 0  # how many rings of the queue have opened
+    requirement: Requirement = field(default_factory=Requirement)
+    preferred: str = ""  # this agent first ...
+    preferred_until: float = 0.0  # ... and alone until then
+    preferred_by: str = ""  # "rule:NAME", or a person, whose wish needs no skills
     announced: float = 0.0  # when the position was last told
     offer: int = 0  # number of the newest offer
     agent: str = ""  # offered to, or talking with
@@ -49,9 +58,15 @@ class Contact:
 
     def plain(self) -> dict[str, Any]:
         """JSON-ready values for the live store."""
-        return asdict(self)
+        return {**asdict(self), "requirement": self.requirement.plain()}
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> "Contact":
         """The contact that ``plain`` wrote."""
-        return cls(**{**plain, "stage": CallStage(plain["stage"])})
+        return cls(
+            **{
+                **plain,
+                "stage": CallStage(plain["stage"]),
+                "requirement": Requirement.from_plain(plain.get("requirement", {})),
+            }
+        )

@@ -135,8 +135,11 @@ def _menu_finished(domain: Domain, event: MenuFinished) -> None:
         return
     queue = domain.company.queue(event.queue)
     contact.language, contact.queue = event.language, queue.id
-    contact.priority, contact.queued = queue.priority, domain.now
-    contact.requires = domain.company.requirements(queue.id, event.language)
+    contact.attributes = dict(event.attributes)
+    contact.entered = contact.queued = domain.now
+    contact.priority = domain.company.priority_of(queue.priority)
+    contact.threshold, contact.aging = queue.threshold, queue.aging
+    contact.requirement = domain.company.requirement(queue.id, event.language)
     contact.announced = 0.0
     domain.record(
         ContactQueued(
@@ -145,7 +148,8 @@ def _menu_finished(domain: Domain, event: MenuFinished) -> None:
             queue=queue.id,
             language=contact.language,
             priority=contact.priority,
-            requires=dict(contact.requires),
+            requires=dict(contact.requirement.every),
+            attributes=dict(contact.attributes),
         )
     )
 
@@ -205,7 +209,7 @@ def next_step(domain: Domain, contact_id: str) -> NextStep:
         return ride_in_answer(domain, contact) or KeepWaiting(language=contact.language)
     if contact.stage is not CallStage.WAITING:
         return SayGoodbye(say=("goodbye",), language=contact.language)
-    if domain.now - contact.queued > domain.company.queue(contact.queue).max_wait:
+    if domain.now - contact.queued > domain.company.queue(contact.queue).limits.wait.max:
         domain.end_entry(contact, QueueEnd.TIMED_OUT)
         domain.move(contact, "timed_out")
         return SayGoodbye(say=("queue_full",), language=contact.language)
@@ -234,6 +238,6 @@ def _anybody_for(domain: Domain, contact: Contact) -> bool:
     """Is an agent signed in who could ever serve this contact?"""
     return any(
         agent.state is not AgentState.SIGNED_OUT
-        and domain.company.agent(agent.id).has(contact.requires)
+        and not contact.requirement.obstacle(agent.id, domain.company.agent(agent.id).skills)
         for agent in domain.agents.values()
     )

@@ -85,9 +85,12 @@ def adopt_waiting(
         changed=changed,
         language=language,
         queue=queue.id,
-        priority=queue.priority,
+        entered=queued,
         queued=queued,
-        requires=domain.company.requirements(queue.id, language),
+        priority=domain.company.priority_of(queue.priority),
+        threshold=queue.threshold,
+        aging=queue.aging,
+        requirement=domain.company.requirement(queue.id, language),
     )
     domain.touch(contact)
     return contact

@@ -34,11 +34,10 @@ class Match:
 def obstacle(contact: Contact, agent: Agent, skills: Mapping[str, int]) -> str:
     """Why this agent cannot take this contact now, as a code; "" when nothing is in the way.
 
-    Codes: an ``AgentState`` other than ready, ``no_phone``, or ``skill:NAME:HAS<NEEDS``.
+    Codes: those of ``Requirement.obstacle``, an ``AgentState`` other than ready, ``no_phone``.
     """
-    for skill, needed in contact.requires.items():
-        if skills.get(skill, 0) < needed:
-            return f"skill:{skill}:{skills.get(skill, 0)}<{needed}"
+    if lacks := contact.requirement.obstacle(agent.id, skills):
+        return lacks
     if agent.state is not AgentState.READY:
         return agent.state.value
     return "" if agent.reachable else "no_phone"
@@ -93,14 +92,16 @@ def _reason(
     return {
         "rule": "longest_idle",
         "queue": contact.queue,
-        "requires": dict(contact.requires),
+        "requires": dict(contact.requirement.every),
         "priority": contact.priority,
         "waited": round(now - contact.queued, 3),
         "considered": [
             {
                 "agent": agent.id,
                 "idle": round(now - agent.idle_since, 3),
-                "levels": {s: company.agent(agent.id).skills[s] for s in contact.requires},
+                "levels": {
+                    s: company.agent(agent.id).skills[s] for s, _ in contact.requirement.every
+                },
             }
             for agent in able[:REASON_LENGTH]
         ],

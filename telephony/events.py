@@ -20,7 +20,7 @@ import dataclasses
 import enum
 import typing
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, get_type_hints
 
 
@@ -101,7 +101,9 @@ class MenuStepTaken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContactQueued:
-    """A contact took its place in a queue. The place is (priority, at) and is never lost."""
+    """A contact took its place in a queue. The place is never lost: it is the priority and the
+    time from which the wait counts, earlier than ``at`` when it was kept from another queue.
+    """
 
     at: float
     contact: str
@@ -109,6 +111,9 @@ class ContactQueued:
     language: str
     priority: int
     requires: Mapping[str, int]  # skill -> minimum level, 1-10
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    counts_from: float = 0.0  # Unix seconds; 0 is ``at``
+    why: str = ""  # "" from the menu; else "overflow", "transfer", "supervisor:NAME", ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -348,6 +353,7 @@ class MenuFinished:
     contact: str
     queue: str
     language: str
+    attributes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -434,8 +440,8 @@ def kind_of(event: RecordedEvent) -> str:
 def to_plain(event: RecordedEvent) -> dict[str, Any]:
     """The event as JSON-ready values, with its ``kind``."""
     plain: dict[str, Any] = {"kind": kind_of(event)}
-    for field in dataclasses.fields(event):
-        plain[field.name] = getattr(event, field.name)
+    for part in dataclasses.fields(event):
+        plain[part.name] = getattr(event, part.name)
     return plain
 
 

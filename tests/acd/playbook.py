@@ -1,9 +1,10 @@
 """A scripted day for one ``Distribution``: say what happens and when, look at what came of it."""
 
-from acd.company import AgentProfile, Company, Queue
+from acd.company import Company
 from acd.distribution import Distribution
 from acd.domain import Decision
 from acd.figures import Figures
+from acd.rules import AgentProfile, Exit, Limits, Queue, WaitLimit
 from telephony.commands import Command, NextStep, OfferContact, TakeOffer, WakeAt
 from telephony.events import (
     AgentAnswered,
@@ -36,7 +37,7 @@ def company(*, wrap_up: int = 20, max_wait: int = 1800) -> Company:
             skills=skills,
             priority=priority,
             wrap_up=wrap_up,
-            max_wait=max_wait,
+            limits=Limits(wait=WaitLimit(max=max_wait, exit=Exit(announce="queue_full"))),
             threshold=threshold,
         )
         for name, skills, priority, threshold in (

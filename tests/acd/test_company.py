@@ -26,7 +26,7 @@ def test_the_example_company() -> None:
     assert len(company.agents) == 8
     for queue in company.queues:
         for language in ("zh-CN", "en"):
-            needs = company.requirements(queue, language)
+            needs = dict(company.requirement(queue, language).every)
             able = [agent for agent in company.agents.values() if agent.has(needs)]
             assert able, f"nobody can ever serve {queue} in {language}"
 

@@ -89,13 +89,13 @@ class Day:
                 queue=queue,
                 language=language,
                 priority=self.company.queue(queue).priority,
-                requires=self.company.requirements(queue, language),
+                requires=dict(self.company.requirement(queue, language).every),
             )
         )
 
     def reason(self, contact: str, agent: str, waited: float) -> dict[str, Any]:
         queue = self.queues[contact]
-        requires = self.company.requirements(queue, "zh-CN")
+        requires = dict(self.company.requirement(queue, "zh-CN").every)
         able, others = [], []
         for profile in self.company.agents.values():
             lacking = [

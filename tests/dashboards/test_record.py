@@ -92,7 +92,7 @@ def test_why_this_agent(story: Day, company: Company) -> None:
     assert why.candidates[0].chosen
     assert (
         why.candidates[0].why["en"]
-        == "Chosen, idle for 1 min 34 s · Orders level 8 · Mandarin level 10"
+        == "Chosen, idle for 1 min 34 s · Mandarin level 10 · Orders level 8"
     )
     passed = {row.agent: row.why for row in why.passed_over}
     assert passed["8004"]["zh-CN"] == "没有「订单查询」技能"
