@@ -6,6 +6,8 @@ which follow the tables of ``acd/contact.py`` and ``acd/agent.py``; everything t
 or done goes through ``record`` and ``order``. No I/O, clock or randomness.
 """
 
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from acd import agent as agent_table
@@ -49,7 +51,8 @@ class Domain:
         self.company = company
         self.contacts: dict[str, Contact] = {}
         self.agents: dict[str, Agent] = {name: Agent(name) for name in company.agents}
-        self.strays = 0  # events that fitted nothing: repeated, late or unknown
+        self.strays: Counter[str] = Counter()  # what fitted nothing, by kind
+        self.is_open: Callable[[str, float], bool] = lambda hours, now: True
         self.now = 0.0  # Unix seconds of the event at hand
         self.out = Decision()
         self._mirrored: dict[str, MirrorAgent] = {}
@@ -66,6 +69,14 @@ class Domain:
         """Have something done."""
         self.out.commands.append(command)
 
+    def stray(self, kind: str) -> None:
+        """Count something that fitted nothing: repeated, late, unknown or not allowed.
+
+        ``kind`` is the event's name, or ``contact:STAGE:HAPPENED`` and ``agent:STATE:HAPPENED``
+        for what a table does not allow.
+        """
+        self.strays[kind] += 1
+
     # -- contacts -------------------------------------------------------------------------
 
     def touch(self, contact: Contact) -> None:
@@ -77,7 +88,7 @@ class Domain:
         """Move a contact along its table; an event that does not fit is counted and dropped."""
         stage = contact_table.TRANSITIONS.get((contact.stage, happened))
         if stage is None:
-            self.strays += 1
+            self.stray(f"contact:{contact.stage}:{happened}")
             return False
         contact.stage, contact.changed = stage, self.now
         self.touch(contact)
@@ -116,7 +127,7 @@ class Domain:
         previous = agent.state
         state = agent_table.TRANSITIONS.get((previous, happened))
         if state is None:
-            self.strays += 1
+            self.stray(f"agent:{previous}:{happened}")
             return False
         agent.state, agent.since, agent.reason = state, self.now, reason
         if happened != "offer_withdrawn" and state is AgentState.READY:

@@ -97,7 +97,7 @@ def caller_landed(domain: Domain, event: CallerLanded) -> None:
     """The caller reached the offer context; if that offer was given up, send the caller back."""
     contact = domain.contacts.get(event.contact)
     if contact is None:
-        domain.strays += 1
+        domain.stray("CallerLanded")
         return
     if contact.stage is CallStage.OFFERED and contact.offer == event.offer:
         contact.landed = True
@@ -106,10 +106,10 @@ def caller_landed(domain: Domain, event: CallerLanded) -> None:
         domain.order(CancelWake(key=f"landing:{contact.id}"))
         domain.order(WakeAt(key=f"ring:{contact.id}", at=domain.now + ring + RING_GRACE))
     elif contact.stage is CallStage.WAITING:
-        domain.strays += 1
+        domain.stray("CallerLanded")
         domain.order(ReturnToWaiting(contact=contact.id, channel=contact.channel))
     else:
-        domain.strays += 1
+        domain.stray("CallerLanded")
 
 
 def offer_returned(domain: Domain, event: OfferReturned) -> None:
@@ -118,7 +118,7 @@ def offer_returned(domain: Domain, event: OfferReturned) -> None:
     if contact and contact.stage is CallStage.OFFERED:
         end_offer(domain, contact, event.result)
     else:
-        domain.strays += 1
+        domain.stray("OfferReturned")
 
 
 def offer_overdue(domain: Domain, contact: Contact, kind: str) -> None:

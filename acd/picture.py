@@ -69,7 +69,7 @@ def adopt_waiting(
     """
     queue = domain.company.queues.get(variables.get("HUAWU_QUEUE", ""))
     if queue is None:
-        domain.strays += 1
+        domain.stray("unknown_queue")
         return None
     try:
         queued = min(float(variables.get("HUAWU_ENQUEUED", "")), domain.now)

@@ -26,7 +26,7 @@ def agent_answered(domain: Domain, event: AgentAnswered) -> None:
     """An agent's leg was answered: by our offer, or by the fallback queue's ring."""
     contact, agent = domain.contacts.get(event.contact), domain.agents.get(event.agent)
     if contact is None or agent is None or contact.stage is CallStage.TALKING:
-        domain.strays += 1
+        domain.stray("AgentAnswered")
         return
     if contact.stage is CallStage.OFFERED and contact.agent != agent.id:
         end_offer(domain, contact, OfferEnd.NOT_LANDED)
@@ -67,7 +67,7 @@ def pair_parted(domain: Domain, event: PairParted) -> None:
     if contact and contact.stage is CallStage.TALKING:
         part(domain, contact, event.by)
     else:
-        domain.strays += 1
+        domain.stray("PairParted")
 
 
 def part(domain: Domain, contact: Contact, by: Party) -> None:
@@ -101,7 +101,7 @@ def leg_hung_up(domain: Domain, event: LegHungUp) -> None:
     """A channel is gone: the caller's ends the contact, the agent's begins the wrap-up."""
     contact = domain.contacts.get(event.contact)
     if contact is None:
-        domain.strays += 1
+        domain.stray("LegHungUp")
     elif event.agent:
         if contact.stage is CallStage.TALKING and contact.agent == event.agent:
             contact.parted = contact.parted or domain.now

@@ -64,7 +64,7 @@ def phone_changed(domain: Domain, event: PhoneChanged) -> None:
     if agent := domain.agents.get(event.agent):
         set_reachable(domain, agent, event.reachable)
     else:
-        domain.strays += 1
+        domain.stray("PhoneChanged")
 
 
 def set_reachable(domain: Domain, agent: Agent, reachable: bool) -> None:

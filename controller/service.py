@@ -256,7 +256,7 @@ class Controller:
             "huawu_ami_events_total": ami.events,
             "huawu_ami_reconnects_total": ami.losses,
             "huawu_agi_sessions_total": agi.sessions,
-            "huawu_stray_events_total": self._service.distribution.domain.strays,
+            "huawu_stray_events_total": self._service.distribution.domain.strays.total(),
             "huawu_journal_lag_seconds": self._journal.lag(),
         }
 
