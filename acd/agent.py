@@ -64,6 +64,7 @@ class Agent:
     misses: int = 0  # unanswered offers in a row
     breaks: dict[str, int] = field(default_factory=dict)  # reason -> how often
     extended: int = 0  # extensions of this wrap-up
+    until: float = 0.0  # when this wrap-up ends by itself
 
     def plain(self) -> dict[str, Any]:
         """JSON-ready values for the live store."""

@@ -28,7 +28,7 @@ from acd.offers import (
 from acd.picture import adopt_waiting, fetch_back, picture_taken
 from acd.routing import in_order
 from acd.talks import agent_answered, leg_hung_up, pair_parted, part
-from acd.wishes import agent_wished, phone_changed, wrap_up_over
+from acd.wishes import agent_wished, break_over, phone_changed, remind_of_break, wrap_up_over
 from telephony.commands import KeepWaiting, NextStep, SayGoodbye, WakeAt
 from telephony.events import (
     AgentAnswered,
@@ -98,9 +98,9 @@ class Distribution:
         domain.agents.update({agent.id: agent for agent in agents if agent.id in domain.agents})
         for agent in domain.agents.values():
             if agent.state is AgentState.WRAP_UP:
-                queue = domain.company.queues.get(agent.queue)
-                ends = agent.since + (queue.wrap_up if queue else 0)
-                domain.order(WakeAt(key=f"wrap_up:{agent.id}", at=ends))
+                domain.order(WakeAt(key=f"wrap_up:{agent.id}", at=agent.until))
+            elif agent.state is AgentState.NOT_READY:
+                remind_of_break(domain, agent)
         for contact in domain.contacts.values():
             if contact.stage is CallStage.OFFERED:
                 domain.order(WakeAt(key=f"ring:{contact.id}", at=now + RING_GRACE))
@@ -179,6 +179,8 @@ def _timer_fired(domain: Domain, event: TimerFired) -> None:
     kind, _, name = event.key.partition(":")
     if kind == "wrap_up" and name in domain.agents:
         wrap_up_over(domain, domain.agents[name])
+    elif kind == "break" and name in domain.agents:
+        break_over(domain, domain.agents[name])
     elif name in domain.contacts:
         offer_overdue(domain, domain.contacts[name], kind)
 

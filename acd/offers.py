@@ -3,6 +3,7 @@
 Reserve, ring, then answered (``acd/talks.py``) or ended here, with the contact back in its place.
 """
 
+from acd.agent import Agent
 from acd.contact import Contact
 from acd.domain import Domain
 from acd.routing import Match, match_next
@@ -16,6 +17,7 @@ from telephony.commands import (
     WakeAt,
 )
 from telephony.events import (
+    AgentWish,
     CallerLanded,
     CallStage,
     OfferEnd,
@@ -29,12 +31,8 @@ from telephony.events import (
 LANDING = 2.0
 #: The dialplan must have reported an offer's end so many seconds after its ring time.
 RING_GRACE = 5.0
-#: What an unanswered offer means for the agent: the happening in ``acd/agent.py`` and the reason.
-CONSEQUENCES = {
-    OfferEnd.DECLINED: ("declined", "declined"),
-    OfferEnd.TIMED_OUT: ("timed_out", "rona"),
-    OfferEnd.UNREACHABLE: ("unreachable", "unreachable"),
-}
+#: Ends that are the agent's doing; what follows has the same name in ``acd/agent.py``.
+MISSES = frozenset({OfferEnd.DECLINED, OfferEnd.TIMED_OUT, OfferEnd.UNREACHABLE})
 
 
 def match_all(domain: Domain) -> None:
@@ -153,9 +151,22 @@ def end_offer(domain: Domain, contact: Contact, result: OfferEnd) -> None:
     contact.agent = ""
     forget_timers(domain, contact)
     if agent.contact == contact.id:
-        happened, reason = CONSEQUENCES.get(result, ("offer_withdrawn", ""))
-        domain.change(agent, happened, reason=reason, author=f"rule:{reason or happened}")
+        _blame(domain, agent, result)
         grant_kept_wish(domain, agent)
+
+
+def _blame(domain: Domain, agent: Agent, result: OfferEnd) -> None:
+    """What the end of an offer means for its agent; too many misses in a row end the shift."""
+    if result not in MISSES:
+        domain.change(agent, "offer_withdrawn", reason="", author="rule:offer_withdrawn")
+        return
+    rules = domain.company.routing.misses
+    reason = rules.reason if result is OfferEnd.TIMED_OUT else result.value
+    domain.change(agent, result.value, reason=reason, author=f"rule:{reason}")
+    if result is not OfferEnd.DECLINED:
+        agent.misses += 1
+        if agent.misses == rules.sign_out_after:
+            domain.change(agent, AgentWish.SIGN_OUT, reason="misses", author="rule:misses")
 
 
 def forget_timers(domain: Domain, contact: Contact) -> None:

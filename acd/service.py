@@ -187,6 +187,10 @@ class DistributionService:
         """The notes are done. Raises ActionRefused."""
         self.wish(agent, AgentWish.READY, "", author)
 
+    async def extend_wrap_up(self, agent: str, author: str) -> None:
+        """More time for notes. Raises ActionRefused."""
+        self.wish(agent, AgentWish.EXTEND, "", author)
+
     def wish(self, agent: str, wish: AgentWish, reason: str, author: str) -> None:
         """Ask for an agent's state. Raises ActionRefused."""
         self.ask(AgentWished(agent=agent, wish=wish, reason=reason, author=author))

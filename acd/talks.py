@@ -93,8 +93,9 @@ def begin_wrap_up(domain: Domain, agent: Agent, contact: Contact) -> None:
     """Give the agent the queue's time for notes; the timer ends it."""
     if agent.contact == contact.id and agent.state is AgentState.TALKING:
         domain.change(agent, "parted", reason=contact.queue, author="rule:wrap_up")
-        seconds = domain.company.queue(contact.queue).wrap_up
-        domain.order(WakeAt(key=f"wrap_up:{agent.id}", at=domain.now + seconds))
+        agent.misses = agent.extended = 0
+        agent.until = domain.now + domain.company.queue(contact.queue).wrap_up
+        domain.order(WakeAt(key=f"wrap_up:{agent.id}", at=agent.until))
 
 
 def leg_hung_up(domain: Domain, event: LegHungUp) -> None:

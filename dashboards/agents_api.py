@@ -50,6 +50,8 @@ async def _ask(call: Call, agent: str, wanted: WantedState, author: str) -> None
             await actions.not_ready(agent, wanted.reason, author)
         case "wrap_up_finished":
             await actions.finish_wrap_up(agent, author)
+        case "wrap_up_extended":
+            await actions.extend_wrap_up(agent, author)
 
 
 ROUTES = (

@@ -267,6 +267,7 @@ class Board:
             state=figures.state,
             since=figures.since,
             reason=figures.reason,
+            reason_name=self._company.break_name(figures.reason),
             queue=contact.queue if contact and figures.state in BUSY else "",
             queues=[queue for queue in self._company.queues if queue in self._serves[agent]],
             handled=figures.handled,

@@ -162,6 +162,10 @@ class Live:
                 talk.model_copy(update={"caller": masked(talk.caller)})
                 for talk in self.board.recent(agent)
             ],
+            breaks=[
+                views.BreakChoice(id=rule.id, name=dict(rule.name), minutes=rule.minutes)
+                for rule in self._ports.company.routing.breaks
+            ],
         )
 
     def tell(self) -> None:

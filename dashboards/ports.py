@@ -34,6 +34,9 @@ class AgentActions(Protocol):
     async def finish_wrap_up(self, agent: str, author: str) -> None:
         """The notes are done."""
 
+    async def extend_wrap_up(self, agent: str, author: str) -> None:
+        """More time for notes."""
+
 
 class TranscriptRow(Protocol):
     """One side of a recorded talk as text; rows of ``store/schema.py: transcripts`` fit."""

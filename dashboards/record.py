@@ -205,6 +205,8 @@ class Teller:
         text = f"{value:.1f}".removesuffix(".0") if isinstance(value, float) else str(value)
         if name in ("queue", "reason") and text in self._company.queues:
             return _named(self._company.queues[text].name, language)
+        if name == "reason" and (names := self._company.break_name(text)):
+            return _named(names, language)
         if name == "agent":
             return self.agent_name(text)[language]
         if name == "fault":

@@ -62,6 +62,7 @@ class AgentLine(View):
     state: AgentState
     since: float
     reason: str
+    reason_name: Names | None = Field(description="of a break that the company names itself")
     queue: str = Field(description="queue of the contact that is offered, spoken to or wrapped up")
     queues: list[str] = Field(description="queues this agent may serve")
     handled: int
@@ -159,6 +160,14 @@ class DeskCall(View):
     offer: int
 
 
+class BreakChoice(View):
+    """A reason for not being ready that the company offers; 0 is no limit."""
+
+    id: str
+    name: Names
+    minutes: int
+
+
 class RecentTalk(View):
     """A talk an agent had today."""
 
@@ -177,6 +186,7 @@ class Desk(View):
     agent: AgentLine
     call: DeskCall | None
     recent: list[RecentTalk]
+    breaks: list[BreakChoice] = Field(description="empty: the usual reasons")
 
 
 # --- contacts --------------------------------------------------------------------------------
@@ -307,7 +317,9 @@ class Me(View):
 class WantedState(View):
     """A change of an agent's state that somebody asks for."""
 
-    state: Literal["signed_in", "signed_out", "ready", "not_ready", "wrap_up_finished"]
+    state: Literal[
+        "signed_in", "signed_out", "ready", "not_ready", "wrap_up_finished", "wrap_up_extended"
+    ]
     reason: str = Field(default="", max_length=60, pattern=r"^[^\x00-\x1f\x7f]*$")
 
 

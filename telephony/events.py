@@ -204,6 +204,27 @@ class AgentStateChanged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WrapUpExtended:
+    """An agent got ``seconds`` more for notes."""
+
+    at: float
+    agent: str
+    contact: str
+    seconds: float
+    author: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakOverran:
+    """An agent is still not ready although the time for this reason is used up."""
+
+    at: float
+    agent: str
+    reason: str
+    minutes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RecordingFinished:
     """A talk's recording was joined and measured; ``fault`` is "" when its length fits the talk."""
 
@@ -241,6 +262,8 @@ RecordedEvent: typing.TypeAlias = (
     | QueueEntryEnded
     | ContactEnded
     | AgentStateChanged
+    | WrapUpExtended
+    | BreakOverran
     | RecordingFinished
     | TranscriptFinished
 )
@@ -391,6 +414,7 @@ class AgentWish(enum.StrEnum):
     SIGN_OUT = "sign_out"
     READY = "ready"
     NOT_READY = "not_ready"
+    EXTEND = "extend"  # more time for notes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

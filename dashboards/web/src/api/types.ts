@@ -7,6 +7,7 @@ export interface AgentLine {
   state: AgentState
   since: number
   reason: string
+  reason_name: Record<string, string> | null
   queue: string
   queues: string[]
   handled: number
@@ -35,6 +36,12 @@ export interface Board {
   totals: Totals
   trend: TrendBin[]
   contacts: LiveContact[] | null
+}
+
+export interface BreakChoice {
+  id: string
+  name: Record<string, string>
+  minutes: number
 }
 
 export type CallStage = 'menu' | 'waiting' | 'offered' | 'talking' | 'after'
@@ -95,6 +102,7 @@ export interface Desk {
   agent: AgentLine
   call: DeskCall | null
   recent: RecentTalk[]
+  breaks: BreakChoice[]
 }
 
 export interface DeskCall {
@@ -249,6 +257,6 @@ export interface TrendBin {
 }
 
 export interface WantedState {
-  state: 'signed_in' | 'signed_out' | 'ready' | 'not_ready' | 'wrap_up_finished'
+  state: 'signed_in' | 'signed_out' | 'ready' | 'not_ready' | 'wrap_up_finished' | 'wrap_up_extended'
   reason?: string
 }
