@@ -47,6 +47,8 @@ class Contact:
     preferred: str = ""  # this agent first ...
     preferred_until: float = 0.0  # ... and alone until then
     preferred_by: str = ""  # "rule:NAME", or a person, whose wish needs no skills
+    been: list[str] = field(default_factory=list)  # queues that it overflowed from
+    exit: str = ""  # how a limit ended the waiting, as in ``LimitReached.exit``
     announced: float = 0.0  # when the position was last told
     offer: int = 0  # number of the newest offer
     agent: str = ""  # offered to, or talking with

@@ -16,6 +16,7 @@ from acd.agent import Agent
 from acd.company import Company
 from acd.contact import Contact
 from acd.domain import Decision, Domain
+from acd.limits import enforce, longest_wait_over, step_in_answer, turn_away_closed
 from acd.offers import (
     RING_GRACE,
     caller_landed,
@@ -26,6 +27,7 @@ from acd.offers import (
     ride_in_answer,
 )
 from acd.picture import adopt_waiting, fetch_back, picture_taken
+from acd.placing import hold_over, open_rings, place, release_holds, wait_again
 from acd.routing import in_order
 from acd.talks import agent_answered, leg_hung_up, pair_parted, part
 from acd.wishes import agent_wished, break_over, phone_changed, remind_of_break, wrap_up_over
@@ -39,7 +41,6 @@ from telephony.events import (
     CallerLeftOver,
     CallStage,
     ContactArrived,
-    ContactQueued,
     LegHungUp,
     MenuFinished,
     NextStepAsked,
@@ -50,7 +51,6 @@ from telephony.events import (
     PhoneChanged,
     PictureTaken,
     Question,
-    QueueEnd,
     TimerFired,
     WireEvent,
 )
@@ -61,15 +61,25 @@ ANNOUNCE_EVERY = 30.0
 LAST_POSITION_PROMPT = 10
 
 
+#: Questions that a waiting caller's dialplan asks.
+_ASKED_BY_CALLERS = (MenuFinished, NextStepAsked, OfferReturned)
+
+
 class Distribution:
     """The rules of one routing domain.
 
     Args:
         company: queues, agents and skills.
+        is_open: whether hours of this name include a moment (Unix seconds).
     """
 
-    def __init__(self, company: Company) -> None:
+    def __init__(
+        self,
+        company: Company,
+        is_open: Callable[[str, float], bool] = lambda hours, now: True,
+    ) -> None:
         self.domain = Domain(company)
+        self.domain.is_open = is_open
 
     def handle(self, event: WireEvent | Question, now: float) -> Decision:
         """Take one event at ``now`` (Unix seconds) and say what follows from it.
@@ -80,11 +90,16 @@ class Distribution:
         domain = self.domain
         domain.begin(now)
         STEPS[type(event)](domain, event)
+        turn_away_closed(domain)
+        release_holds(domain)
         match_all(domain)
+        asked = event.contact if isinstance(event, _ASKED_BY_CALLERS) else ""
+        while enforce(domain, asked):
+            match_all(domain)
         if isinstance(event, PictureTaken):
             fetch_back(domain, event)
-        if isinstance(event, MenuFinished | NextStepAsked | OfferReturned):
-            domain.out.answer = next_step(domain, event.contact)
+        if asked:
+            domain.out.answer = next_step(domain, asked)
         return domain.out
 
     def restore(self, contacts: Iterable[Contact], agents: Iterable[Agent], now: float) -> Decision:
@@ -104,6 +119,8 @@ class Distribution:
         for contact in domain.contacts.values():
             if contact.stage is CallStage.OFFERED:
                 domain.order(WakeAt(key=f"ring:{contact.id}", at=now + RING_GRACE))
+        for contact in list(domain.contacts.values()):
+            wait_again(domain, contact)
         return domain.out
 
     def mirror_everybody(self, now: float) -> Decision:
@@ -133,25 +150,8 @@ def _menu_finished(domain: Domain, event: MenuFinished) -> None:
     contact = domain.contacts.get(event.contact)
     if contact is None or not domain.move(contact, "queued"):
         return
-    queue = domain.company.queue(event.queue)
-    contact.language, contact.queue = event.language, queue.id
-    contact.attributes = dict(event.attributes)
-    contact.entered = contact.queued = domain.now
-    contact.priority = domain.company.priority_of(queue.priority)
-    contact.threshold, contact.aging = queue.threshold, queue.aging
-    contact.requirement = domain.company.requirement(queue.id, event.language)
-    contact.announced = 0.0
-    domain.record(
-        ContactQueued(
-            at=domain.now,
-            contact=contact.id,
-            queue=queue.id,
-            language=contact.language,
-            priority=contact.priority,
-            requires=dict(contact.requirement.every),
-            attributes=dict(contact.attributes),
-        )
-    )
+    contact.language = event.language
+    place(domain, contact, event.queue, attributes=event.attributes)
 
 
 def _next_step_asked(domain: Domain, event: NextStepAsked) -> None:
@@ -181,8 +181,20 @@ def _timer_fired(domain: Domain, event: TimerFired) -> None:
         wrap_up_over(domain, domain.agents[name])
     elif kind == "break" and name in domain.agents:
         break_over(domain, domain.agents[name])
-    elif name in domain.contacts:
-        offer_overdue(domain, domain.contacts[name], kind)
+    elif contact := domain.contacts.get(name):
+        _contact_timer_fired(domain, contact, kind)
+
+
+def _contact_timer_fired(domain: Domain, contact: Contact, kind: str) -> None:
+    match kind:
+        case "widen":
+            open_rings(domain, contact)
+        case "preferred":
+            hold_over(domain, contact)
+        case "limit":
+            longest_wait_over(domain, contact)
+        case _:
+            offer_overdue(domain, contact, kind)
 
 
 STEPS: Mapping[type, Callable[[Domain, Any], None]] = {
@@ -209,12 +221,10 @@ def next_step(domain: Domain, contact_id: str) -> NextStep:
         return SayGoodbye(say=("apology",))
     if contact.stage is CallStage.OFFERED:
         return ride_in_answer(domain, contact) or KeepWaiting(language=contact.language)
+    if contact.exit:
+        return step_in_answer(domain, contact)
     if contact.stage is not CallStage.WAITING:
         return SayGoodbye(say=("goodbye",), language=contact.language)
-    if domain.now - contact.queued > domain.company.queue(contact.queue).limits.wait.max:
-        domain.end_entry(contact, QueueEnd.TIMED_OUT)
-        domain.move(contact, "timed_out")
-        return SayGoodbye(say=("queue_full",), language=contact.language)
     return KeepWaiting(say=_announcement(domain, contact), language=contact.language)
 
 

@@ -15,6 +15,7 @@ from acd import contact as contact_table
 from acd.agent import Agent
 from acd.company import Company
 from acd.contact import Contact
+from acd.served import Served
 from telephony.commands import CancelWake, Command, MirrorAgent, NextStep
 from telephony.events import (
     AgentState,
@@ -52,6 +53,8 @@ class Domain:
         self.contacts: dict[str, Contact] = {}
         self.agents: dict[str, Agent] = {name: Agent(name) for name in company.agents}
         self.strays: Counter[str] = Counter()  # what fitted nothing, by kind
+        self.served = Served()
+        self.placed: list[str] = []  # contacts queued in the decision at hand
         self.is_open: Callable[[str, float], bool] = lambda hours, now: True
         self.now = 0.0  # Unix seconds of the event at hand
         self.out = Decision()
@@ -59,7 +62,7 @@ class Domain:
 
     def begin(self, now: float) -> None:
         """Start a new decision."""
-        self.now, self.out = now, Decision()
+        self.now, self.out, self.placed = now, Decision(), []
 
     def record(self, event: RecordedEvent) -> None:
         """Append to the event log."""
@@ -102,7 +105,7 @@ class Domain:
                 contact=contact.id,
                 queue=contact.queue,
                 end=end,
-                waited=self.now - contact.queued,
+                waited=max(0.0, self.now - contact.entered),
                 note=note,
             )
         )

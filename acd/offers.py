@@ -6,6 +6,7 @@ Reserve, ring, then answered (``acd/talks.py``) or ended here, with the contact 
 from acd.agent import Agent
 from acd.contact import Contact
 from acd.domain import Domain
+from acd.placing import wait_again
 from acd.routing import Match, match_next
 from acd.wishes import grant_kept_wish
 from telephony.commands import (
@@ -153,6 +154,8 @@ def end_offer(domain: Domain, contact: Contact, result: OfferEnd) -> None:
     if agent.contact == contact.id:
         _blame(domain, agent, result)
         grant_kept_wish(domain, agent)
+    if result is not OfferEnd.CALLER_GONE:
+        wait_again(domain, contact)
 
 
 def _blame(domain: Domain, agent: Agent, result: OfferEnd) -> None:

@@ -10,6 +10,7 @@ from acd import agent as agent_table
 from acd.contact import Contact
 from acd.domain import Domain
 from acd.offers import LANDING, end_offer
+from acd.placing import take_up, wait_again
 from acd.talks import caller_gone, pair, part
 from acd.wishes import set_reachable
 from telephony.commands import ReturnToWaiting, WakeAt
@@ -84,15 +85,13 @@ def adopt_waiting(
         stage=CallStage.WAITING,
         changed=changed,
         language=language,
-        queue=queue.id,
         entered=queued,
         queued=queued,
-        priority=domain.company.priority_of(queue.priority),
-        threshold=queue.threshold,
-        aging=queue.aging,
-        requirement=domain.company.requirement(queue.id, language),
     )
-    domain.touch(contact)
+    take_up(domain, contact, queue.id)
+    if (priority := variables.get("HUAWU_PRIORITY", "")).isdigit():
+        contact.priority = int(priority)
+    wait_again(domain, contact)
     return contact
 
 

@@ -4,6 +4,7 @@ from acd.agent import Agent
 from acd.contact import Contact
 from acd.domain import Domain
 from acd.offers import end_offer, forget_timers
+from acd.placing import leave_queue
 from telephony.commands import WakeAt
 from telephony.events import (
     AgentAnswered,
@@ -53,11 +54,13 @@ def pair(domain: Domain, contact: Contact, agent: Agent, offer: int) -> None:
             queue=contact.queue,
             agent=agent.id,
             offer=contact.offer,
-            waited=domain.now - contact.queued,
+            waited=max(0.0, domain.now - contact.entered),
             adopted=not ours,
         )
     )
     domain.end_entry(contact, QueueEnd.ANSWERED)
+    leave_queue(domain, contact)
+    domain.served.note(contact.caller, agent.id, domain.now)
     domain.change(agent, happened, reason=contact.queue, author="rule:answer")
 
 
@@ -127,8 +130,9 @@ def caller_gone(
     if stage is CallStage.OFFERED:
         end_offer(domain, contact, OfferEnd.CALLER_GONE)
     if stage in (CallStage.WAITING, CallStage.OFFERED):
-        short = domain.now - contact.queued < SHORT_ABANDON
+        short = domain.now - contact.entered < SHORT_ABANDON
         domain.end_entry(contact, QueueEnd.SHORT_ABANDONED if short else QueueEnd.ABANDONED, note)
+        leave_queue(domain, contact)
     if stage is CallStage.TALKING:
         part(domain, contact, by)
     contact.stage = stage  # what the contact's end reports

@@ -33,6 +33,28 @@ class ReturnToWaiting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeepEntry:
+    """Write a queue entry onto the caller's channel: for the next controller, or for none."""
+
+    contact: str
+    channel: str
+    queue: str
+    queued: float  # Unix seconds: the place
+    priority: int
+    language: str
+    music: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoveCaller:
+    """Have a waiting caller's dialplan take this step now, without waiting for its question."""
+
+    contact: str
+    channel: str
+    step: "SayGoodbye | LeaveMessage"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MirrorAgent:
     """Make Asterisk's app_queue agree: member of exactly ``queues``, paused or not."""
 
@@ -76,7 +98,15 @@ class TakePicture:
 
 
 Command: typing.TypeAlias = (
-    OfferContact | ReturnToWaiting | MirrorAgent | WriteQueueLog | WakeAt | CancelWake | TakePicture
+    OfferContact
+    | ReturnToWaiting
+    | KeepEntry
+    | MoveCaller
+    | MirrorAgent
+    | WriteQueueLog
+    | WakeAt
+    | CancelWake
+    | TakePicture
 )
 
 
@@ -109,4 +139,11 @@ class SayGoodbye:
     language: str = "zh-CN"
 
 
-NextStep: typing.TypeAlias = KeepWaiting | TakeOffer | SayGoodbye
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaveMessage:
+    """Nobody can answer: let the caller leave a message."""
+
+    language: str = "zh-CN"
+
+
+NextStep: typing.TypeAlias = KeepWaiting | TakeOffer | SayGoodbye | LeaveMessage

@@ -142,6 +142,51 @@ class OfferEnded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RequirementWidened:
+    """A ring of the queue opened for a contact; its place is what it was."""
+
+    at: float
+    contact: str
+    queue: str
+    ring: int  # how many rings of the queue have opened
+    requires: Mapping[str, Any]  # as ``acd.requirement.Requirement.plain``
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitReached:
+    """A limit of the queue ended the waiting of a contact there."""
+
+    at: float
+    contact: str
+    queue: str
+    limit: str  # "closed", "length", "wait", "nobody_signed_in", "nobody_able"
+    exit: str  # "overflow:QUEUE", "callback", "voicemail" or "announce:PROMPT"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EstimateTold:
+    """A waiting caller was told where they stand, or would have been had they listened."""
+
+    at: float
+    contact: str
+    queue: str
+    position: int  # from 1
+    seconds: float | None  # the estimated wait that is left; None when nobody could tell
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceChanged:
+    """A person changed a waiting contact; a new queue has its own ``ContactQueued`` as well."""
+
+    at: float
+    contact: str
+    queue: str  # after the change
+    priority: int
+    preferred: str  # agent, "" for nobody
+    author: str  # "supervisor:NAME"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ContactAnswered:
     """An agent answered. ``adopted`` marks a talk that began while no controller was watching."""
 
@@ -255,6 +300,10 @@ RecordedEvent: typing.TypeAlias = (
     ContactArrived
     | MenuStepTaken
     | ContactQueued
+    | RequirementWidened
+    | LimitReached
+    | EstimateTold
+    | PlaceChanged
     | OfferMade
     | OfferEnded
     | ContactAnswered
@@ -428,6 +477,25 @@ class AgentWished:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceWished:
+    """A supervisor wants a waiting contact's place changed; ``None`` leaves a thing as it is."""
+
+    contact: str
+    author: str
+    priority: int | str | None = None  # a number or a class's name
+    queue: str | None = None
+    preferred: str | None = None  # agent; "" for nobody
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallbackCancelled:
+    """A supervisor wants nobody called back for this contact any more."""
+
+    contact: str
+    author: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TimerFired:
     """A timer set by ``WakeAt`` is due."""
 
@@ -441,6 +509,8 @@ Question: typing.TypeAlias = (
     | OfferReturned
     | CallerLeftOver
     | AgentWished
+    | PlaceWished
+    | CallbackCancelled
     | TimerFired
 )
 

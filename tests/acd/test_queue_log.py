@@ -57,4 +57,4 @@ def test_a_wait_that_was_too_long() -> None:
     book.call("c1")
     book.pass_(61)
     book.tick("c1")
-    assert rows(book)[-1] == "c1|presale|NONE|EXITWITHTIMEOUT|1|1|61"
+    assert rows(book)[-1] == "c1|presale|NONE|EXITWITHTIMEOUT|1|1|60"
