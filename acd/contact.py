@@ -16,6 +16,14 @@ TRANSITIONS: Mapping[tuple[CallStage, str], CallStage] = {
     (CallStage.WAITING, "offered"): CallStage.OFFERED,
     (CallStage.WAITING, "adopted"): CallStage.TALKING,
     (CallStage.WAITING, "timed_out"): CallStage.AFTER,
+    (CallStage.WAITING, "called_back"): CallStage.CALLBACK,
+    (CallStage.CALLBACK, "offered"): CallStage.CALLING,
+    (CallStage.CALLBACK, "reached"): CallStage.WAITING,
+    (CallStage.CALLBACK, "adopted"): CallStage.TALKING,
+    (CallStage.CALLING, "offer_ended"): CallStage.CALLBACK,
+    (CallStage.CALLING, "reached"): CallStage.OFFERED,
+    (CallStage.CALLING, "answered"): CallStage.TALKING,
+    (CallStage.CALLING, "adopted"): CallStage.TALKING,
     (CallStage.OFFERED, "offer_ended"): CallStage.WAITING,
     (CallStage.OFFERED, "answered"): CallStage.TALKING,
     (CallStage.OFFERED, "adopted"): CallStage.TALKING,
@@ -57,6 +65,19 @@ class Contact:
     answered: float = 0.0
     parted: float = 0.0  # the agent's leg went first
     doubtful: bool = False  # a move got lost: no offer until the caller's channel is heard of
+    promised: float = 0.0  # when a callback was promised that has not ended yet; else 0.0
+    attempts: int = 0  # how often the customer was called
+    not_before: float = 0.0  # no attempt until then; 0.0 when nothing is in the way
+    engaged: str = ""  # the same customer's other contact, while that one is on the line
+    reached: bool = False  # the customer of this attempt has answered
+    partner: str = ""  # channel of an agent who was called first and waits for the customer
+
+    @property
+    def waits(self) -> bool:
+        """Is an agent wanted now? The line of one who is to be called back must be free."""
+        if self.stage is CallStage.CALLBACK:
+            return not (self.channel or self.engaged or self.not_before)
+        return self.stage is CallStage.WAITING and not self.doubtful
 
     def plain(self) -> dict[str, Any]:
         """JSON-ready values for the live store."""

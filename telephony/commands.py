@@ -55,6 +55,48 @@ class MoveCaller:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallCustomer:
+    """Call a customer back. The new channel bears the contact's own id, so that there is never a
+    second one; it is brought to the reserved agent by an offer, or to the leg that waits.
+    """
+
+    contact: str
+    number: str  # digits only
+    ring: int  # seconds, of the customer's phone
+    agent: str
+    offer: int
+    agent_ring: int  # seconds, of the agent's phone
+    partner: str  # the agent's channel when the agent was called first, else ""
+    label: str  # as in ``OfferContact``
+    queue: str
+    queued: float  # Unix seconds: the place
+    priority: int
+    language: str
+    music: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallAgentFirst:
+    """Ring an agent who is to talk to a customer who will be called after the agent's answer."""
+
+    contact: str
+    agent: str
+    offer: int
+    ring: int  # seconds
+    label: str
+    number: str  # the customer's: shown on the agent's phone
+    language: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndCall:
+    """Hang a channel up; nothing happens when it is gone."""
+
+    contact: str
+    channel: str  # a channel's name, or the contact's id for the customer's own
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MirrorAgent:
     """Make Asterisk's app_queue agree: member of exactly ``queues``, paused or not."""
 
@@ -102,6 +144,9 @@ Command: typing.TypeAlias = (
     | ReturnToWaiting
     | KeepEntry
     | MoveCaller
+    | CallCustomer
+    | CallAgentFirst
+    | EndCall
     | MirrorAgent
     | WriteQueueLog
     | WakeAt

@@ -44,6 +44,7 @@ class OfferEnd(enum.StrEnum):
     UNREACHABLE = "unreachable"  # no phone registered, or it refused to ring
     CALLER_GONE = "caller_gone"
     NOT_LANDED = "not_landed"  # the caller's channel never reached the offer context
+    NOT_REACHED = "not_reached"  # called back, and the customer did not answer
 
 
 class AgentState(enum.StrEnum):
@@ -62,9 +63,31 @@ class CallStage(enum.StrEnum):
 
     MENU = "menu"
     WAITING = "waiting"
+    CALLBACK = "callback"  # hung up and keeps the place: waits to be called back
+    CALLING = "calling"  # is being called back, an agent is reserved
     OFFERED = "offered"
     TALKING = "talking"
     AFTER = "after"
+
+
+class CallResult(enum.StrEnum):
+    """What came of calling a customer back."""
+
+    REACHED = "reached"
+    NO_ANSWER = "no_answer"
+    BUSY = "busy"
+    FAILED = "failed"  # the call could not be made, or nobody saw what became of it
+    HUNG_UP = "hung_up"  # answered, and gone before an agent was
+
+
+class CallbackEnd(enum.StrEnum):
+    """How a callback ended; each ends in exactly one of these."""
+
+    ANSWERED = "answered"  # customer and agent talk
+    GAVE_UP = "gave_up"  # all attempts are used up
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    RESUMED = "resumed"  # the customer dialled again and took the place back
 
 
 class Party(enum.StrEnum):
@@ -117,31 +140,6 @@ class ContactQueued:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OfferMade:
-    """A contact was offered to an agent; ``reason`` says who was considered and why this one."""
-
-    at: float
-    contact: str
-    queue: str
-    agent: str
-    offer: int  # counts the offers of one contact from 1
-    reason: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OfferEnded:
-    """An offer ended without an answer; the contact is back in its place unless it is gone."""
-
-    at: float
-    contact: str
-    queue: str
-    agent: str
-    offer: int
-    result: OfferEnd
-    rang: float  # seconds
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class RequirementWidened:
     """A ring of the queue opened for a contact; its place is what it was."""
 
@@ -187,6 +185,31 @@ class PlaceChanged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OfferMade:
+    """A contact was offered to an agent; ``reason`` says who was considered and why this one."""
+
+    at: float
+    contact: str
+    queue: str
+    agent: str
+    offer: int  # counts the offers of one contact from 1
+    reason: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferEnded:
+    """An offer ended without an answer; the contact is back in its place unless it is gone."""
+
+    at: float
+    contact: str
+    queue: str
+    agent: str
+    offer: int
+    result: OfferEnd
+    rang: float  # seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ContactAnswered:
     """An agent answered. ``adopted`` marks a talk that began while no controller was watching."""
 
@@ -222,6 +245,53 @@ class QueueEntryEnded:
     end: QueueEnd
     waited: float  # seconds
     note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallbackRequested:
+    """A contact is to be called back and keeps its place; its queue entry has ended so."""
+
+    at: float
+    contact: str
+    queue: str
+    why: str  # "key:1", or the limit that led to it
+    first: str  # who is called first: "customer" or "agent"
+    merged: str = ""  # the contact whose callback to the same number stands for this one too
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallbackTried:
+    """The customer was called; ``next_try`` is when again at the earliest, 0 never."""
+
+    at: float
+    contact: str
+    queue: str
+    agent: str  # who was reserved for it
+    attempt: int  # counts from 1
+    result: CallResult
+    next_try: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallbackEnded:
+    """A callback came to its single end; ``waited`` is since it was promised, in seconds."""
+
+    at: float
+    contact: str
+    queue: str
+    result: CallbackEnd
+    attempts: int
+    waited: float
+    author: str = ""  # who cancelled it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceResumed:
+    """A customer who was to be called back dialled again, and has the old place."""
+
+    at: float
+    contact: str
+    earlier: str  # the contact whose place it was
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -309,6 +379,10 @@ RecordedEvent: typing.TypeAlias = (
     | ContactAnswered
     | TalkEnded
     | QueueEntryEnded
+    | CallbackRequested
+    | CallbackTried
+    | CallbackEnded
+    | PlaceResumed
     | ContactEnded
     | AgentStateChanged
     | WrapUpExtended
@@ -339,6 +413,28 @@ class AgentAnswered:
     contact: str
     agent: str
     offer: int  # 0 when the fallback queue made the connection
+    channel: str  # the agent's leg
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerReached:
+    """A customer who was called back has answered, and hears the greeting."""
+
+    at: float
+    contact: str
+    agent: str
+    offer: int
+    channel: str  # the customer's
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentWaits:
+    """An agent who was called before the customer has answered, and waits for them."""
+
+    at: float
+    contact: str
+    agent: str
+    offer: int
     channel: str  # the agent's leg
 
 
@@ -399,7 +495,14 @@ class PictureTaken:
 
 
 WireEvent: typing.TypeAlias = (
-    CallerLanded | AgentAnswered | PairParted | LegHungUp | PhoneChanged | PictureTaken
+    CallerLanded
+    | AgentAnswered
+    | CustomerReached
+    | AgentWaits
+    | PairParted
+    | LegHungUp
+    | PhoneChanged
+    | PictureTaken
 )
 
 
@@ -439,6 +542,15 @@ class NextStepAsked:
     contact: str
     channel: str
     variables: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyPressed:
+    """A waiting caller pressed a key. Answered with a ``NextStep``."""
+
+    contact: str
+    channel: str
+    key: str  # one of 0-9, * and #
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -506,6 +618,7 @@ Question: typing.TypeAlias = (
     CallerArrived
     | MenuFinished
     | NextStepAsked
+    | KeyPressed
     | OfferReturned
     | CallerLeftOver
     | AgentWished
