@@ -279,12 +279,18 @@ class Figures:
             rona=counts.rona,
         )
 
-    def agent(self, agent: str, now: float) -> AgentFigures:
-        """One agent's figures at ``now`` (Unix seconds); unknown agents are signed out."""
+    def seconds(self, agent: str, now: float) -> dict[AgentState, float]:
+        """Seconds that an agent spent in each state today, up to ``now`` (Unix seconds)."""
         known = self._agent(agent)
         seconds: dict[AgentState, float] = dict(known.seconds)
         if known.since:
             seconds[known.state] = seconds.get(known.state, 0.0) + max(0.0, now - known.since)
+        return seconds
+
+    def agent(self, agent: str, now: float) -> AgentFigures:
+        """One agent's figures at ``now`` (Unix seconds); unknown agents are signed out."""
+        known = self._agent(agent)
+        seconds = self.seconds(agent, now)
         busy = seconds.get(AgentState.TALKING, 0.0) + seconds.get(AgentState.WRAP_UP, 0.0)
         return AgentFigures(
             agent=agent,
