@@ -21,7 +21,7 @@ from ivr.prompts import prompt_path
 from ivr.versions import FlowVersions
 from telephony.agi import AgiError, AgiSession
 from telephony.clock import Clock
-from telephony.commands import KeepWaiting, NextStep, SayGoodbye, TakeOffer
+from telephony.commands import KeepWaiting, LeaveMessage, NextStep, SayGoodbye, TakeOffer
 from telephony.events import (
     AgentState,
     AgentWish,
@@ -176,6 +176,8 @@ class Conversations:
                 say = (*first, *(prompt_path(name, language) for name in step.say))
                 word = "wait" if isinstance(step, KeepWaiting) else "hangup"
                 variables = {"HUAWU_SAY": "&".join(say), "HUAWU_NEXT": word}
+            case LeaveMessage():
+                variables = {"HUAWU_NEXT": "message"}
             case None:
                 return
         for name, value in variables.items():

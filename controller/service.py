@@ -87,7 +87,7 @@ class Controller:
         self._journal = Journal(self._redis)
         self._append_only = False
         self._service = DistributionService(
-            Distribution(self._company),
+            Distribution(self._company, self._is_open),
             clock=self._clock,
             journal=self._journal,
             carry_out=self._carry_out,
@@ -100,6 +100,7 @@ class Controller:
             queues=self._company.queues,
             hear=self._hear,
             up=self._serve_callers,
+            may_record=self._may_record,
         )
         self._recordings = RecordingsService(
             folder=settings.recordings_dir,
@@ -203,6 +204,11 @@ class Controller:
         while True:
             _notify("WATCHDOG=1")
             await asyncio.sleep(SIGN_OF_LIFE)
+
+    def _is_open(self, hours: str, now: float) -> bool:
+        """By the hours of the menu in use; hours that are not there never close a queue."""
+        known = self._menus.current.hours
+        return hours not in known.weeks or known.is_open(hours, now)
 
     def _may_record(self, queue: str) -> bool:
         return self._recordings.may_record(self._company.queue(queue).record)

@@ -9,13 +9,17 @@ import logging
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any
 
+from ivr.prompts import prompt_path
 from telephony.ami import AmiError, AmiLink, AmiMessage, AmiRefused
 from telephony.clock import Clock
 from telephony.commands import (
     Command,
+    KeepEntry,
     MirrorAgent,
+    MoveCaller,
     OfferContact,
     ReturnToWaiting,
+    SayGoodbye,
     TakePicture,
     WriteQueueLog,
 )
@@ -27,7 +31,14 @@ log = logging.getLogger(__name__)
 #: Seconds between two pictures when nothing asks for one.
 PICTURE_EVERY = 30.0
 #: Contexts that a redirect may go to; without them Asterisk would drop the caller.
-CONTEXTS = ("huawu-menu", "huawu-wait", "huawu-offer", "huawu-after")
+CONTEXTS = (
+    "huawu-menu",
+    "huawu-wait",
+    "huawu-offer",
+    "huawu-after",
+    "huawu-bye",
+    "huawu-message",
+)
 
 
 class MissingContextsError(Exception):
@@ -43,6 +54,7 @@ class Telephone:
         queues: ids of all queues; app_queue knows them as ``huawu-ID``.
         hear: called with each typed event, in order.
         up: called once a login is complete and a picture has been heard: serve now.
+        may_record: whether a talk of this queue is to be recorded now.
     """
 
     def __init__(
@@ -55,10 +67,12 @@ class Telephone:
         queues: Iterable[str],
         hear: Callable[[WireEvent], None],
         up: Callable[[], None],
+        may_record: Callable[[str], bool] = lambda queue: False,
     ) -> None:
         self._clock = clock
         self._hear = hear
         self._up = up
+        self._may_record = may_record
         self._queues = frozenset(queues)
         self._tasks: set[asyncio.Task[None]] = set()
         self._picture_wanted = asyncio.Event()
@@ -146,8 +160,10 @@ class Telephone:
             case MirrorAgent():
                 self._mirror_wanted[command.agent] = command
                 self._mirror_news.set()
-            case OfferContact() | ReturnToWaiting():
+            case OfferContact() | ReturnToWaiting() | MoveCaller():
                 self._begin(self._move(command))
+            case KeepEntry():
+                self._begin(self._keep_entry(command))
             case WriteQueueLog():
                 self._begin(self._write_queue_log(command))
 
@@ -156,7 +172,7 @@ class Telephone:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _move(self, command: OfferContact | ReturnToWaiting) -> None:
+    async def _move(self, command: OfferContact | ReturnToWaiting | MoveCaller) -> None:
         try:
             match command:
                 case OfferContact():
@@ -165,9 +181,30 @@ class Telephone:
                     await self._redirect(command.channel, "huawu-offer", target)
                 case ReturnToWaiting():
                     await self._redirect(command.channel, "huawu-wait", "w")
+                case MoveCaller(step=SayGoodbye() as step):
+                    say = "&".join(prompt_path(name, step.language) for name in step.say)
+                    await self._set_variable(command.channel, "HUAWU_SAY", say)
+                    await self._redirect(command.channel, "huawu-bye", "s")
+                case MoveCaller():
+                    await self._redirect(command.channel, "huawu-message", "s")
         except AmiError as error:
             log.warning("%s not carried out: %s", command, error)
             self._picture_wanted.set()
+
+    async def _keep_entry(self, entry: KeepEntry) -> None:
+        """All at once, so that an offer made in the same decision finds them on the channel."""
+        variables = {
+            "HUAWU_ENQUEUED": f"{entry.queued:.3f}",
+            "HUAWU_PRIORITY": str(entry.priority),
+            "HUAWU_LANGUAGE": entry.language,
+            "HUAWU_MUSIC": entry.music,
+            "HUAWU_RECORD": "1" if self._may_record(entry.queue) else "",
+            "HUAWU_QUEUE": entry.queue,
+        }
+        written = (self._set_variable(entry.channel, *pair) for pair in variables.items())
+        for result in await asyncio.gather(*written, return_exceptions=True):
+            if isinstance(result, AmiError):
+                log.warning("a queue entry is not on its channel: %s", result)
 
     async def _set_variable(self, channel: str, name: str, value: str) -> None:
         await self.link.action(

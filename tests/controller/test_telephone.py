@@ -6,11 +6,16 @@ import contextlib
 import pytest
 
 from controller.telephone import CONTEXTS, Telephone
+from ivr.prompts import prompt_path
 from telephony.clock import Clock
 from telephony.commands import (
+    KeepEntry,
+    LeaveMessage,
     MirrorAgent,
+    MoveCaller,
     OfferContact,
     ReturnToWaiting,
+    SayGoodbye,
     TakePicture,
     WriteQueueLog,
 )
@@ -111,6 +116,36 @@ async def test_back_to_waiting(line: Line) -> None:
     line.telephone.carry_out(ReturnToWaiting(contact="huawu-1.1", channel="PJSIP/trunk-1"))
     await until(lambda: line.actions("Redirect"))
     assert line.actions("Redirect")[0][2:4] == ["Context: huawu-wait", "Exten: w"]
+
+
+async def test_a_limit_ends_the_waiting_at_once(line: Line) -> None:
+    caller = {"contact": "huawu-1.1", "channel": "PJSIP/trunk-1"}
+    line.telephone.carry_out(MoveCaller(**caller, step=LeaveMessage(language="en")))
+    await until(lambda: line.actions("Redirect"))
+    line.telephone.carry_out(MoveCaller(**caller, step=SayGoodbye(say=("closed",), language="en")))
+    await until(lambda: len(line.actions("Redirect")) == 2)
+    message, words, bye = line.actions("Setvar", "Redirect")
+    assert message[2:4] == ["Context: huawu-message", "Exten: s"]
+    assert words[2:] == ["Variable: HUAWU_SAY", f"Value: {prompt_path('closed', 'en')}"]
+    assert bye[2:4] == ["Context: huawu-bye", "Exten: s"]
+
+
+async def test_a_moved_entry_is_on_the_channel_before_the_offer(line: Line) -> None:
+    line.telephone.carry_out(
+        KeepEntry(
+            contact="huawu-1.1", channel="PJSIP/trunk-1", queue="order", queued=1000.5,
+            priority=7, language="en", music="default",
+        )
+    )  # fmt: skip
+    line.telephone.carry_out(OFFER)
+    await until(lambda: line.actions("Redirect"))
+    sent = [" ".join(part.split(": ")[1] for part in action[2:])
+            for action in line.actions("Setvar", "Redirect")]  # fmt: skip
+    assert [word for word in sent[:-1] if not word.startswith("HUAWU_LABEL")] == [
+        "HUAWU_ENQUEUED 1000.500", "HUAWU_PRIORITY 7", "HUAWU_LANGUAGE en",
+        "HUAWU_MUSIC default", "HUAWU_RECORD ", "HUAWU_QUEUE order",
+    ]  # fmt: skip
+    assert sent[-1].startswith("huawu-offer")
 
 
 async def test_a_refused_move_is_not_repeated_but_looked_at(line: Line) -> None:
