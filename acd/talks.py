@@ -5,6 +5,7 @@ from acd.contact import Contact
 from acd.domain import Domain
 from acd.offers import end_offer, forget_timers
 from acd.placing import leave_queue
+from acd.wishes import wrap_up_over
 from telephony.commands import WakeAt
 from telephony.events import (
     AgentAnswered,
@@ -97,8 +98,12 @@ def begin_wrap_up(domain: Domain, agent: Agent, contact: Contact) -> None:
     if agent.contact == contact.id and agent.state is AgentState.TALKING:
         domain.change(agent, "parted", reason=contact.queue, author="rule:wrap_up")
         agent.misses = agent.extended = 0
-        agent.until = domain.now + domain.company.queue(contact.queue).wrap_up
-        domain.order(WakeAt(key=f"wrap_up:{agent.id}", at=agent.until))
+        seconds = domain.company.queue(contact.queue).wrap_up
+        agent.until = domain.now + seconds
+        if seconds:
+            domain.order(WakeAt(key=f"wrap_up:{agent.id}", at=agent.until))
+        else:
+            wrap_up_over(domain, agent)
 
 
 def leg_hung_up(domain: Domain, event: LegHungUp) -> None:

@@ -1,5 +1,7 @@
 """A scripted day for one ``Distribution``: say what happens and when, look at what came of it."""
 
+from collections.abc import Callable
+
 from acd.company import Company
 from acd.distribution import Distribution
 from acd.domain import Decision
@@ -68,9 +70,13 @@ class Playbook:
     Timers fire when ``pass_`` moves over them, as the service would fire them.
     """
 
-    def __init__(self, of: Company | None = None) -> None:
+    def __init__(
+        self,
+        of: Company | None = None,
+        is_open: Callable[[str, float], bool] = lambda hours, now: True,
+    ) -> None:
         self.company = of or company()
-        self.distribution = Distribution(self.company)
+        self.distribution = Distribution(self.company, is_open)
         self.domain = self.distribution.domain
         self.at = 1_000_000.0
         self.events: list[RecordedEvent] = []
