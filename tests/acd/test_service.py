@@ -86,7 +86,7 @@ async def test_a_contact_that_is_gone_is_deleted_from_the_live_store() -> None:
 
 
 async def test_a_timer_fires_by_itself() -> None:
-    desk = Desk(wrap_up=0)
+    desk = Desk(wrap_up=1)
     await desk.ready()
     desk.call("c1")
     desk.service.ask(AgentAnswered(at=0, contact="c1", agent="8001", offer=1, channel="a"))
