@@ -7,6 +7,7 @@ tries again, and the stream grows meanwhile.
 
 import asyncio
 import json
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -25,12 +26,27 @@ _PAUSES = (0.1, 5.0)  # seconds: first and longest wait after a failure
 
 
 class Drain:
-    """One stream's way into one event log. ``run()`` is the task."""
+    """One stream's way into one event log. ``run()`` is the task.
 
-    def __init__(self, redis: Redis, log: EventLog, *, keep: int = _KEEP) -> None:
+    Args:
+        redis, log: where from and where to.
+        keep: entries that stay in the stream.
+        taken: told the id up to which entries are in SQL, or kept here until they are.
+    """
+
+    def __init__(
+        self,
+        redis: Redis,
+        log: EventLog,
+        *,
+        keep: int = _KEEP,
+        taken: Callable[[str], None] | None = None,
+    ) -> None:
         self._redis = redis
         self._log = log
         self._keep = keep
+        self._taken = taken or (lambda _: None)
+        self._in_hand: list[tuple[str, dict[str, Any]]] = []  # read, and not yet in SQL
         self.cursor = ""
         """Id of the last entry known to be in SQL; "" before ``catch_up``."""
         self.fault = ""
@@ -72,10 +88,15 @@ class Drain:
 
     async def carry(self, block_ms: int = 1_000) -> int:
         """Store the next portion and trim; returns how many entries were stored."""
-        entries = await read_stream(self._redis, self.cursor, block_ms=block_ms)
+        if not self._in_hand:
+            read = await read_stream(self._redis, self.cursor, block_ms=block_ms)
+            self._in_hand = [(key, _plain(text)) for key, text in read]
+        entries = self._in_hand
         if entries:
-            await self._log.append_plain([(key, _plain(text)) for key, text in entries])
-            self.cursor = entries[-1][0]
+            # From here on Redis may lose them: they are kept here until SQL takes them.
+            self._taken(entries[-1][0])
+            await self._log.append_plain(entries)
+            self.cursor, self._in_hand = entries[-1][0], []
             await self._trim()
         elif parse_id(await last_stream_id(self._redis)) < parse_id(self.cursor):
             # Redis came back empty while we ran.
@@ -87,6 +108,7 @@ class Drain:
         while entries := await read_stream(self._redis, after, block_ms=1):
             await self._log.append_plain([(key, _plain(text)) for key, text in entries])
             after = entries[-1][0]
+            self._taken(after)
             if parse_id(after) > parse_id(self.cursor or START):
                 self.cursor = after
 

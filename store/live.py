@@ -9,6 +9,9 @@ restart: ``append_only_on`` says whether it does. Keys:
 ``huawu:events``       stream  field ``event`` = JSON of ``telephony.events.to_plain``
 ``huawu:written:*``    string  number of the last batch of one writer; gone after an hour
 =====================  ======  =====================================================
+
+The lease and its fencing number stand in ``store/lease.py``: a journal writes only while Redis
+knows no other number than the journal's own.
 """
 
 import asyncio
@@ -17,7 +20,7 @@ import json
 import secrets
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self, cast
 
@@ -28,6 +31,7 @@ from redis.backoff import ExponentialBackoff
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from store.lease import FENCING
 from telephony.events import RecordedEvent, UnknownEvent, from_plain, to_plain
 
 logger = structlog.get_logger("store.live")
@@ -45,13 +49,18 @@ _BLOCK_MS = 1_000
 _SOCKET_TIMEOUT = 5.0  # seconds; far above _BLOCK_MS, so that a quiet stream is no fault
 _BACK_OFF = (0.05, 2.0)  # seconds between tries while Redis is gone: first, longest
 _BATCH_EVENTS = 500
+_REFUSED_PAUSE = 0.05  # seconds until a batch that was refused is made anew
 
 # One round trip for one batch. Redis may have run it although the answer was lost: the same
-# number from the same writer changes nothing the second time.
+# number from the same writer changes nothing the second time. ARGV: number of the batch, fencing
+# number ('0': of a writer that needs no lease), whether all that is there goes first, the changes
+# of contacts and of agents, the events. Answer: ids of the events, or nil when it was refused.
 _WRITE = """
+if ARGV[2] ~= '0' and redis.call('GET', KEYS[5]) ~= ARGV[2] then return false end
 local done = redis.call('GET', KEYS[4])
-if done and tonumber(done) >= tonumber(ARGV[1]) then return 0 end
-local at = 2
+if done and tonumber(done) >= tonumber(ARGV[1]) then return '' end
+if ARGV[3] == '1' then redis.call('DEL', KEYS[1], KEYS[2]) end
+local at = 4
 for hash = 1, 2 do
   local changes = tonumber(ARGV[at])
   at = at + 1
@@ -61,24 +70,31 @@ for hash = 1, 2 do
     at = at + 2
   end
 end
+local ids = {}
 while ARGV[at] do
-  redis.call('XADD', KEYS[3], '*', 'event', ARGV[at])
+  ids[#ids + 1] = redis.call('XADD', KEYS[3], '*', 'event', ARGV[at])
   at = at + 1
 end
 redis.call('SET', KEYS[4], ARGV[1], 'EX', 3600)
-return 1
+return table.concat(ids, ' ')
 """
 
 
-def connect(url: str) -> Redis:
-    """A client for ``unix:///PATH`` or ``redis://HOST:PORT/DB``; it connects at first use."""
+def connect(url: str, *, answer: float = _SOCKET_TIMEOUT, retries: int = 1) -> Redis:
+    """A client for ``unix:///PATH`` or ``redis://HOST:PORT/DB``; it connects at first use.
+
+    Args:
+        url: the address.
+        answer: seconds that Redis may take for an answer.
+        retries: how often a command is tried again: once, for a pooled connection that a restart
+            of Redis left dead.
+    """
     pool = ConnectionPool.from_url(
         url,
         decode_responses=True,
-        socket_timeout=_SOCKET_TIMEOUT,
-        socket_connect_timeout=2.0,
-        # One retry, for a pooled connection that a restart of Redis left dead.
-        retry=Retry(ExponentialBackoff(cap=0.1, base=0.01), 1),
+        socket_timeout=answer,
+        socket_connect_timeout=min(answer, 2.0),
+        retry=Retry(ExponentialBackoff(cap=0.1, base=0.01), retries),
     )
     unix = issubclass(pool.connection_class, UnixDomainSocketConnection)
     pool.connection_class = _UnixConnection if unix else _TcpConnection
@@ -146,8 +162,8 @@ async def append_event(redis: Redis, event: RecordedEvent) -> None:
         redis.RedisError: it could not be added; the caller may try again later.
     """
     once = _WRITTEN + secrets.token_hex(8)
-    arguments = ["1", "0", "0", _dump(to_plain(event))]
-    await redis.eval(_WRITE, 4, CONTACTS, AGENTS, EVENTS, once, *arguments)
+    arguments = ["1", "0", "0", "0", "0", _dump(to_plain(event))]
+    await redis.eval(_WRITE, 5, CONTACTS, AGENTS, EVENTS, once, FENCING, *arguments)
 
 
 async def follow(redis: Redis, after: str) -> AsyncIterator[tuple[str, RecordedEvent]]:
@@ -224,6 +240,10 @@ def _dump(plain: Plain) -> str:
     return json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
 
 
+#: Events that a journal keeps at the most while Redis is gone: of about 25,000 calls, in 140 MB.
+EVENTS_KEPT = 300_000
+
+
 @dataclass(slots=True)
 class _Entry:
     """What one call of ``record`` wants written."""
@@ -232,18 +252,29 @@ class _Entry:
     contacts: dict[str, str]  # "" deletes
     agents: dict[str, str]
     events: list[str]
+    anew: bool = False  # what is there goes first
 
 
 class Journal:
     """Writes decisions behind the distribution's back: in order, in batches, never blocking it.
 
-    While Redis is gone everything is kept in memory and written later, in the same order. Use as
-    ``async with Journal(redis) as journal``; leaving the block writes what is left, for as long as
-    ``close`` allows.
+    While Redis is gone everything is kept in memory and written later, in the same order; beyond
+    ``EVENTS_KEPT`` events, further ones are lost and counted. Use as ``async with Journal(redis)
+    as journal``; leaving the block writes what is left, for as long as ``close`` allows.
+
+    Args:
+        redis: where to write.
+        fenced: whether to write only under a lease: then nothing is written before ``fence`` is
+            set, nor while Redis knows another number.
+        refused: called when Redis knows another fencing number.
     """
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(
+        self, redis: Redis, *, fenced: bool = False, refused: Callable[[], None] | None = None
+    ) -> None:
         self._redis = redis
+        self._fenced = fenced
+        self._refused = refused or (lambda: None)
         self._entries: deque[_Entry] = deque()
         self._recorded = 0  # entries ever
         self._written = 0
@@ -252,6 +283,13 @@ class Journal:
         self._news = asyncio.Event()
         self._progress = asyncio.Condition()
         self._task: asyncio.Task[None] | None = None
+        self._kept = 0  # events in the entries
+        self._newest: dict[tuple[str, str], _Entry] = {}  # (hash, id) -> where its last state is
+        self._unstored: deque[tuple[tuple[int, int], str]] = deque()  # in Redis, not in SQL
+        self.dropped = 0
+        """Events lost because Redis was gone for too long."""
+        self.fence = 0
+        """Our fencing number; 0: none yet, and nothing is written if there must be one."""
         self.fault = ""
         """Why nothing can be written just now; "" when all is well."""
 
@@ -271,13 +309,72 @@ class Journal:
             agents=_texts(agents),
             events=[_dump(to_plain(event)) for event in events],
         )
+        if self._kept + len(entry.events) > EVENTS_KEPT:
+            self._drop(entry)
+        self._supersede(entry)
+        self._kept += len(entry.events)
         self._entries.append(entry)
         self._recorded += 1
         self._news.set()
 
+    def _drop(self, entry: _Entry) -> None:
+        if not self.dropped:
+            logger.error("Redis is gone for too long; events are lost from now on")
+        self.dropped += len(entry.events)
+        entry.events = []
+
+    def _supersede(self, entry: _Entry) -> None:
+        """An older state that still waits to be written is not needed any more."""
+        for name, changes in ((CONTACTS, entry.contacts), (AGENTS, entry.agents)):
+            for key in changes:
+                if older := self._newest.get((name, key)):
+                    (older.contacts if name == CONTACTS else older.agents).pop(key, None)
+                self._newest[name, key] = entry
+
     def lag(self) -> float:
         """Age in seconds of the oldest entry that is not yet in Redis; 0 when all is written."""
         return time.monotonic() - self._entries[0].since if self._entries else 0.0
+
+    def stored(self, stream_id: str) -> None:
+        """All events up to this id are in SQL, or in the hands of who brings them there."""
+        last = _number(stream_id)
+        while self._unstored and self._unstored[0][0] <= last:
+            self._unstored.popleft()
+
+    async def intact(self) -> bool:
+        """Whether the stream still has all events that Redis has ever taken from us.
+
+        Raises:
+            redis.RedisError: Redis cannot be asked.
+        """
+        if not self._unstored:
+            return True
+        return self._unstored[-1][0] <= _number(await last_stream_id(self._redis))
+
+    async def write_anew(self, contacts: Changes, agents: Changes, fence: int) -> None:
+        """Redis lost data: write the whole state, then what it lost, then what it never got.
+
+        Raises:
+            redis.RedisError: Redis cannot be asked what it has; nothing has changed here.
+        """
+        last = _number(await last_stream_id(self._redis))
+        lost = [text for stream_id, text in self._unstored if stream_id > last]
+        self._unstored.clear()
+        logger.error("written anew", contacts=len(contacts), agents=len(agents), events=len(lost))
+        entry = _Entry(time.monotonic(), _texts(contacts), _texts(agents), lost, anew=True)
+        self._entries.appendleft(entry)
+        self._recorded += 1
+        self._kept += len(lost)
+        self.fence = fence
+        self._news.set()
+
+    def abandon(self) -> None:
+        """Forget what is not written: another controller decides, and has seen for itself."""
+        if self._entries:
+            logger.error("decisions of a former holder are dropped", entries=len(self._entries))
+        self._entries.clear()
+        self._newest.clear()
+        self._kept = 0
 
     async def flushed(self) -> None:
         """Wait until everything recorded before this call is in Redis."""
@@ -296,9 +393,10 @@ class Journal:
         """Write what is left, for ``patience`` seconds at the most, and stop."""
         if self._task is None:
             return
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(patience):
-                await self.flushed()
+        if self._entries:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(patience):
+                    await self.flushed()
         if self._entries:
             logger.error("the journal ends with entries unwritten", entries=len(self._entries))
         self._task.cancel()
@@ -309,52 +407,88 @@ class Journal:
             await self._redis.delete(self._writer)
 
     async def _write_on(self) -> None:
-        pause = _BackOff()
         while True:
             await self._news.wait()
             self._news.clear()
             while self._entries:
-                taken, keys_and_arguments = self._next_batch()
-                while True:
-                    try:
-                        await self._redis.eval(_WRITE, 4, *keys_and_arguments)
-                        break
-                    except (RedisError, OSError) as error:
-                        self.fault = f"{type(error).__name__}: {error}"
-                        await pause.after("the journal cannot be written", error)
-                self.fault = ""
-                pause.reset()
-                await self._done(taken)
+                await self._write_batch()
 
-    def _next_batch(self) -> tuple[int, list[str]]:
+    async def _write_batch(self) -> None:
+        """Write the oldest entries; tries the very same batch until Redis takes or refuses it."""
+        if self._fenced and not self.fence:
+            await asyncio.sleep(_REFUSED_PAUSE)
+            return
+        pause = _BackOff()
+        batch, keys_and_arguments = self._next_batch()
+        while True:
+            try:
+                ids = await self._redis.eval(_WRITE, 5, *keys_and_arguments)
+                break
+            except (RedisError, OSError) as error:
+                self.fault = f"{type(error).__name__}: {error}"
+                await pause.after("the journal cannot be written", error)
+        if ids is None:  # then the lease is taken anew, or lost, and the batch made anew
+            self.fault = "Redis knows another fencing number"
+            self._refused()
+            await asyncio.sleep(_REFUSED_PAUSE)
+            return
+        self.fault = ""
+        await self._done(batch, str(ids).split())
+
+    def _next_batch(self) -> tuple[list[_Entry], list[str]]:
         """The oldest entries as one script call; a state that changed twice is written once."""
         contacts: dict[str, str] = {}
         agents: dict[str, str] = {}
         events: list[str] = []
-        taken = 0
+        batch: list[_Entry] = []
         for entry in self._entries:
-            if taken and len(events) + len(entry.events) > _BATCH_EVENTS:
+            if batch and (
+                entry.anew
+                or len(batch) >= _BATCH_EVENTS
+                or len(events) + len(entry.events) > _BATCH_EVENTS
+            ):
                 break
             contacts |= entry.contacts
             agents |= entry.agents
             events += entry.events
-            taken += 1
-            if taken >= _BATCH_EVENTS:
-                break
+            batch.append(entry)
         self._batch += 1
-        arguments = [CONTACTS, AGENTS, EVENTS, self._writer, str(self._batch)]
+        arguments = [CONTACTS, AGENTS, EVENTS, self._writer, FENCING, str(self._batch)]
+        arguments += (str(self.fence if self._fenced else 0), "1" if batch[0].anew else "0")
         for changes in (contacts, agents):
             arguments.append(str(len(changes)))
             for key, text in changes.items():
                 arguments += (key, text)
-        return taken, arguments + events
+        return batch, arguments + events
 
-    async def _done(self, taken: int) -> None:
-        for _ in range(taken):
-            self._entries.popleft()
+    async def _done(self, batch: Sequence[_Entry], ids: Sequence[str]) -> None:
+        # What came to the front meanwhile is not of this batch.
+        front = []
+        while self._entries and self._entries[0] is not batch[0]:
+            front.append(self._entries.popleft())
+        for _ in batch[: len(self._entries)]:
+            self._forget(self._entries.popleft())
+        self._entries.extendleft(reversed(front))
+        texts = [text for entry in batch for text in entry.events]
+        if self._fenced and ids:  # none: it was written before, and the ids were lost
+            self._unstored.extend(zip(map(_number, ids), texts, strict=True))
+            while len(self._unstored) > EVENTS_KEPT:
+                self._unstored.popleft()
         async with self._progress:
-            self._written += taken
+            self._written += len(batch)
             self._progress.notify_all()
+
+    def _forget(self, entry: _Entry) -> None:
+        self._kept -= len(entry.events)
+        for name, changes in ((CONTACTS, entry.contacts), (AGENTS, entry.agents)):
+            for key in changes:
+                if self._newest.get((name, key)) is entry:
+                    del self._newest[name, key]
+
+
+def _number(stream_id: str) -> tuple[int, int]:
+    milliseconds, _, sequence = stream_id.partition("-")
+    return int(milliseconds), int(sequence or 0)
 
 
 def _texts(changes: Changes) -> dict[str, str]:
