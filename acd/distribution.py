@@ -13,6 +13,16 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from acd.agent import Agent
+from acd.callbacks import (
+    agent_waits,
+    callback_timer,
+    cancel_callback,
+    customer_dials,
+    customer_reached,
+    key_pressed,
+    restore_callback,
+    resume_place,
+)
 from acd.company import Company
 from acd.contact import Contact
 from acd.domain import Decision, Domain
@@ -35,12 +45,16 @@ from telephony.commands import KeepWaiting, NextStep, SayGoodbye, WakeAt
 from telephony.events import (
     AgentAnswered,
     AgentState,
+    AgentWaits,
     AgentWished,
+    CallbackCancelled,
     CallerArrived,
     CallerLanded,
     CallerLeftOver,
     CallStage,
     ContactArrived,
+    CustomerReached,
+    KeyPressed,
     LegHungUp,
     MenuFinished,
     NextStepAsked,
@@ -62,7 +76,7 @@ LAST_POSITION_PROMPT = 10
 
 
 #: Questions that a waiting caller's dialplan asks.
-_ASKED_BY_CALLERS = (MenuFinished, NextStepAsked, OfferReturned)
+_ASKED_BY_CALLERS = (MenuFinished, NextStepAsked, KeyPressed, OfferReturned)
 
 
 class Distribution:
@@ -98,7 +112,7 @@ class Distribution:
             match_all(domain)
         if isinstance(event, PictureTaken):
             fetch_back(domain, event)
-        if asked:
+        if asked and not _has_its_answer(domain, asked):
             domain.out.answer = next_step(domain, asked)
         return domain.out
 
@@ -121,6 +135,7 @@ class Distribution:
                 domain.order(WakeAt(key=f"ring:{contact.id}", at=now + RING_GRACE))
         for contact in list(domain.contacts.values()):
             wait_again(domain, contact)
+            restore_callback(domain, contact)
         return domain.out
 
     def mirror_everybody(self, now: float) -> Decision:
@@ -134,7 +149,9 @@ def _caller_arrived(domain: Domain, event: CallerArrived) -> None:
     if known := domain.contacts.get(event.contact):  # a controller died in mid-menu
         known.channel = event.channel
         return
-    domain.touch(Contact(event.contact, event.channel, caller=event.caller, changed=domain.now))
+    arrived = Contact(event.contact, event.channel, caller=event.caller, changed=domain.now)
+    domain.touch(arrived)
+    customer_dials(domain, arrived)
     domain.record(
         ContactArrived(
             at=domain.now,
@@ -151,7 +168,15 @@ def _menu_finished(domain: Domain, event: MenuFinished) -> None:
     if contact is None or not domain.move(contact, "queued"):
         return
     contact.language = event.language
-    place(domain, contact, event.queue, attributes=event.attributes)
+    kept = resume_place(domain, contact, event.queue)
+    why = "" if kept is None else "resumed"
+    place(domain, contact, event.queue, why=why, place=kept, attributes=event.attributes)
+
+
+def _has_its_answer(domain: Domain, contact_id: str) -> bool:
+    """Has the step itself answered, and did nothing happen to the caller since?"""
+    contact = domain.contacts.get(contact_id)
+    return bool(domain.out.answer and contact and contact.stage is CallStage.WAITING)
 
 
 def _next_step_asked(domain: Domain, event: NextStepAsked) -> None:
@@ -193,6 +218,8 @@ def _contact_timer_fired(domain: Domain, contact: Contact, kind: str) -> None:
             hold_over(domain, contact)
         case "limit":
             longest_wait_over(domain, contact)
+        case "retry" | "expire" | "calling":
+            callback_timer(domain, contact, kind)
         case _:
             offer_overdue(domain, contact, kind)
 
@@ -201,6 +228,10 @@ STEPS: Mapping[type, Callable[[Domain, Any], None]] = {
     CallerArrived: _caller_arrived,
     MenuFinished: _menu_finished,
     NextStepAsked: _next_step_asked,
+    KeyPressed: key_pressed,
+    CallbackCancelled: cancel_callback,
+    CustomerReached: customer_reached,
+    AgentWaits: agent_waits,
     OfferReturned: offer_returned,
     CallerLeftOver: _caller_left_over,
     AgentWished: agent_wished,

@@ -55,6 +55,8 @@ class Domain:
         self.strays: Counter[str] = Counter()  # what fitted nothing, by kind
         self.served = Served()
         self.placed: list[str] = []  # contacts queued in the decision at hand
+        self.callbacks: dict[str, str] = {}  # number -> the contact that is to be called back
+        self.engaged: dict[str, str] = {}  # contact on the line -> the same customer's callback
         self.is_open: Callable[[str, float], bool] = lambda hours, now: True
         self.now = 0.0  # Unix seconds of the event at hand
         self.out = Decision()
@@ -98,7 +100,9 @@ class Domain:
         return True
 
     def end_entry(self, contact: Contact, end: QueueEnd, note: str = "") -> None:
-        """Give the contact's queue entry its single end."""
+        """Give the contact's queue entry its single end; that of a callback has had it."""
+        if contact.promised:
+            return
         self.record(
             QueueEntryEnded(
                 at=self.now,
@@ -119,6 +123,9 @@ class Domain:
         )
         del self.contacts[contact.id]
         self.out.contacts.add(contact.id)
+        if ticket := self.contacts.get(self.engaged.pop(contact.id, "")):
+            ticket.engaged = ""
+            self.touch(ticket)
 
     # -- agents ---------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ being offered or talks is under no limit.
 
 from collections.abc import Iterable
 
+from acd.callbacks import request_callback
 from acd.contact import Contact
 from acd.domain import Domain
 from acd.placing import leave_queue, overflow
@@ -54,7 +55,7 @@ def enforce(domain: Domain, asked: str = "") -> bool:
 
 def longest_wait_over(domain: Domain, contact: Contact) -> None:
     """The timer of the longest wait has fired."""
-    if contact.stage is CallStage.WAITING and _waited_too_long(domain, contact):
+    if _waiting(domain, [contact.id]) and _waited_too_long(domain, contact):
         _leave(domain, contact, "wait")
 
 
@@ -81,6 +82,9 @@ def take_exit(domain: Domain, contact: Contact, exit_: Exit, limit: str) -> Next
     )
     if exit_.overflow and overflow(domain, contact, exit_.overflow, note=limit):
         return None
+    if exit_.callback and (said := request_callback(domain, contact, limit)):
+        domain.order(MoveCaller(contact=contact.id, channel=contact.channel, step=said))
+        return said
     if exit_.overflow or exit_.callback:
         word = f"announce:{LAST_WORDS}"
     domain.end_entry(contact, ENDS.get(limit, QueueEnd.REFUSED), limit)
@@ -175,4 +179,4 @@ def widest_requirement(domain: Domain, contact: Contact) -> Requirement:
 
 def _waiting(domain: Domain, names: Iterable[str]) -> list[Contact]:
     found = (domain.contacts.get(name) for name in dict.fromkeys(names))
-    return [c for c in found if c is not None and c.stage is CallStage.WAITING]
+    return [c for c in found if c and c.stage is CallStage.WAITING and not c.promised]

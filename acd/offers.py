@@ -4,6 +4,7 @@ Reserve, ring, then answered (``acd/talks.py``) or ended here, with the contact 
 """
 
 from acd.agent import Agent
+from acd.calling import call_back
 from acd.contact import Contact
 from acd.domain import Domain
 from acd.placing import wait_again
@@ -42,7 +43,7 @@ def match_all(domain: Domain) -> None:
         waiting = (
             contact
             for contact in domain.contacts.values()
-            if contact.stage is CallStage.WAITING and not contact.doubtful
+            if contact.waits
         )
         match = match_next(waiting, domain.agents, domain.company, domain.now)
         if match is None:
@@ -68,6 +69,9 @@ def _make(domain: Domain, match: Match) -> None:
             reason=match.reason,
         )
     )
+    if contact.stage is CallStage.CALLING:
+        call_back(domain, contact)
+        return
     domain.order(
         OfferContact(
             contact=contact.id,
@@ -98,6 +102,9 @@ def caller_landed(domain: Domain, event: CallerLanded) -> None:
     if contact is None:
         domain.stray("CallerLanded")
         return
+    if contact.stage is CallStage.CALLING and contact.offer == event.offer:
+        domain.order(CancelWake(key=f"calling:{contact.id}"))
+        domain.move(contact, "reached")  # called back; from here on an ordinary offer
     if contact.stage is CallStage.OFFERED and contact.offer == event.offer:
         contact.landed = True
         domain.touch(contact)

@@ -7,6 +7,7 @@ event is guessed: it is seen here.
 from collections.abc import Mapping
 
 from acd import agent as agent_table
+from acd.callbacks import compare_callback
 from acd.contact import Contact
 from acd.domain import Domain
 from acd.offers import LANDING, end_offer
@@ -38,7 +39,14 @@ def picture_taken(domain: Domain, event: PictureTaken) -> None:
     for leg in callers.values():
         if leg.contact not in domain.contacts and leg.context in QUEUED_CONTEXTS:
             adopt_waiting(domain, leg.contact, leg.channel, leg.variables, changed=0.0)
+    agent_legs = {leg.contact for leg in event.legs if leg.agent}
     for contact in list(domain.contacts.values()):
+        if contact.stage in (CallStage.CALLBACK, CallStage.CALLING):
+            if contact.changed >= event.at:
+                continue
+            caller, rings = callers.get(contact.id), contact.id in agent_legs
+            if compare_callback(domain, contact, caller, agent_leg=rings):
+                continue
         if contact.changed < event.at:
             _compare(domain, contact, callers.get(contact.id), partners.get(contact.id))
     _free_agents_without_contact(domain)

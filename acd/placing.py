@@ -135,7 +135,7 @@ def open_rings(domain: Domain, contact: Contact) -> None:
 
     A contact that is being offered keeps its rings shut until the offer has ended.
     """
-    if contact.stage is not CallStage.WAITING:
+    if contact.stage not in (CallStage.WAITING, CallStage.CALLBACK):
         return
     rings = domain.company.queue(contact.queue).rings
     while contact.ring < len(rings):
@@ -150,7 +150,7 @@ def open_rings(domain: Domain, contact: Contact) -> None:
             continue
         if ring.overflow is None:
             _widen(domain, contact)
-        elif overflow(domain, contact, ring.overflow):
+        elif not contact.promised and overflow(domain, contact, ring.overflow):
             return
 
 

@@ -1,6 +1,7 @@
 """Talks: from the agent's answer to the parting, the caller's goodbye and the agent's wrap-up."""
 
 from acd.agent import Agent
+from acd.callbacks import callback_answered, callback_leg_gone, hung_up_again
 from acd.contact import Contact
 from acd.domain import Domain
 from acd.offers import end_offer, forget_timers
@@ -20,6 +21,8 @@ from telephony.events import (
     TalkEnded,
 )
 
+#: Stages in which an agent is reserved for a contact.
+BEING_OFFERED = frozenset({CallStage.OFFERED, CallStage.CALLING})
 #: A caller who hangs up within so many seconds of queueing has not really waited.
 SHORT_ABANDON = 5.0
 
@@ -30,7 +33,7 @@ def agent_answered(domain: Domain, event: AgentAnswered) -> None:
     if contact is None or agent is None or contact.stage is CallStage.TALKING:
         domain.stray("AgentAnswered")
         return
-    if contact.stage is CallStage.OFFERED and contact.agent != agent.id:
+    if contact.stage in BEING_OFFERED and contact.agent != agent.id:
         end_offer(domain, contact, OfferEnd.NOT_LANDED)
     pair(domain, contact, agent, event.offer)
 
@@ -40,7 +43,7 @@ def pair(domain: Domain, contact: Contact, agent: Agent, offer: int) -> None:
 
     ``offer`` is the number under which the dialplan made the connection, and records it.
     """
-    ours = contact.stage is CallStage.OFFERED and contact.agent == agent.id
+    ours = contact.stage in BEING_OFFERED and contact.agent == agent.id
     happened = "answered" if ours else "adopted"
     if not domain.move(contact, happened):
         return
@@ -60,6 +63,8 @@ def pair(domain: Domain, contact: Contact, agent: Agent, offer: int) -> None:
         )
     )
     domain.end_entry(contact, QueueEnd.ANSWERED)
+    if contact.promised:
+        callback_answered(domain, contact)
     leave_queue(domain, contact)
     domain.served.note(contact.caller, agent.id, domain.now)
     domain.change(agent, happened, reason=contact.queue, author="rule:answer")
@@ -111,6 +116,8 @@ def leg_hung_up(domain: Domain, event: LegHungUp) -> None:
     contact = domain.contacts.get(event.contact)
     if contact is None:
         domain.stray("LegHungUp")
+    elif contact.stage in (CallStage.CALLBACK, CallStage.CALLING):
+        callback_leg_gone(domain, contact, event)
     elif event.agent:
         if contact.stage is CallStage.TALKING and contact.agent == event.agent:
             contact.parted = contact.parted or domain.now
@@ -132,6 +139,9 @@ def caller_gone(
     ``by`` is who ended the talk, if there was one: ``SYSTEM`` when nobody saw it end.
     """
     stage = contact.stage
+    if contact.promised and stage in (CallStage.WAITING, CallStage.OFFERED):
+        hung_up_again(domain, contact)
+        return
     if stage is CallStage.OFFERED:
         end_offer(domain, contact, OfferEnd.CALLER_GONE)
     if stage in (CallStage.WAITING, CallStage.OFFERED):
