@@ -1,28 +1,32 @@
 """The company's rules: ``queues.yaml``, ``agents.yaml`` and, if there is one, ``routing.yaml``.
 
-Pure values, checked when they are loaded: an unknown skill, a level outside 1-10, an id used
-twice or a missing field is refused with file, line and mend, and nothing is half loaded.
+Pure values, and what they say of one contact: whom it asks for and which place it gets. They are
+checked when they are loaded: whatever is wrong is refused with file, line and mend, and nothing is
+half loaded. What the types of ``acd/rules.py`` cannot see is looked for in ``acd/rule_checks.py``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
 
-from pydantic import Field
-
-from acd.requirement import Requirement, skills_of
-from acd.rules import AgentProfile, Queue, Routing, Strict, Word
-from store.source import BadFile, Problem, Source, check_source, read_source
-
-
-class _QueuesFile(Strict):
-    queues: Annotated[list[Queue], Field(min_length=1)]
+from acd.requirement import Requirement, Skills, skills_of
+from acd.rule_checks import read_rules, rule_problems
+from acd.rules import AgentProfile, Queue, Ring, Routing, Rule, holds
+from store.source import BadFile
+from telephony.numbers import plain_number
 
 
-class _AgentsFile(Strict):
-    agents: list[AgentProfile]
-    language_skills: dict[str, Word]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceRules:
+    """What the queue and the rules that fit say of a contact's place."""
+
+    priority: int
+    threshold: float  # target wait in seconds
+    aging: float  # seconds
+    preferred: str = ""  # an agent's extension
+    wait: float = 0.0  # seconds for which the preferred agent alone is waited for
+    preferred_by: str = ""  # "rule:NAME"
+    rules: tuple[str, ...] = ()  # names of all rules that fit, in the order of the file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +37,14 @@ class Company:
     agents: Mapping[str, AgentProfile]
     language_skills: Mapping[str, str]
     routing: Routing = field(default_factory=Routing)
+    _avoid: Mapping[str, tuple[str, ...]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        avoid: dict[str, tuple[str, ...]] = {}
+        for pair in self.routing.do_not_route:
+            number = plain_number(pair.caller)
+            avoid[number] = tuple(sorted({*avoid.get(number, ()), pair.agent}))
+        object.__setattr__(self, "_avoid", avoid)
 
     def queue(self, queue: str) -> Queue:
         """The queue with this id. Raises KeyError."""
@@ -42,15 +54,104 @@ class Company:
         """The agent with this extension. Raises KeyError."""
         return self.agents[agent]
 
-    def requirement(self, queue: str, language: str) -> Requirement:
-        """Whom a contact in this queue, in this language, asks for at first."""
-        required = dict(self.queues[queue].skills)
+    # -- whom a contact asks for ------------------------------------------------------------
+
+    def requirement(
+        self,
+        queue: str,
+        language: str,
+        attributes: Mapping[str, str] | None = None,
+        ring: int = 0,
+        caller: str = "",
+    ) -> Requirement:
+        """Whom a contact in this queue asks for once ``ring`` rings of the queue have opened.
+
+        The queue's skills, the language's and those of the rules that fit, then widened ring by
+        ring. ``caller`` is the customer's number, in any form. Raises KeyError for the queue.
+        """
+        attributes = attributes or {}
+        known = self.queues[queue]
+        every = self._asked(known, language, attributes)
+        any_of: dict[str, int] = {}
+        others: list[str] = []
+        dropped: set[str] = set()
+        facts = facts_of(queue, language, attributes)
+        for step in known.rings[:ring]:
+            if holds(step.when, facts):
+                _widen(step, known, every, any_of, others)
+                dropped.update(step.drop)
+        return Requirement(
+            every=skills_of(every),
+            any=skills_of(any_of),
+            others=tuple(
+                _without(self._asked(self.queues[name], language, attributes), dropped)
+                for name in others
+            ),
+            avoid=self._avoid.get(plain_number(caller), ()) if caller else (),
+        )
+
+    def widest_requirement(
+        self, queue: str, language: str, attributes: Mapping[str, str] | None = None
+    ) -> Requirement:
+        """Whom a contact asks for when every ring of the queue has opened."""
+        return self.requirement(queue, language, attributes, len(self.queues[queue].rings))
+
+    def anybody_able(self, requirement: Requirement) -> bool:
+        """Is there any agent, signed in or not, who meets it?"""
+        return any(
+            not requirement.obstacle(agent.id, agent.skills) for agent in self.agents.values()
+        )
+
+    def _asked(self, queue: Queue, language: str, attributes: Mapping[str, str]) -> dict[str, int]:
+        """Skill -> minimum level before any ring; of two demands for a skill the higher counts."""
+        asked = dict(queue.skills)
         if skill := self.language_skills.get(language):
-            required.setdefault(skill, 1)
-        return Requirement(every=skills_of(required))
+            asked.setdefault(skill, 1)
+        for rule in self.rules_for(queue.id, language, attributes):
+            for skill, level in rule.skills.items():
+                asked[skill] = max(level, asked.get(skill, 0))
+        return asked
+
+    # -- which place it gets ----------------------------------------------------------------
+
+    def rules_for(self, queue: str, language: str, attributes: Mapping[str, str]) -> list[Rule]:
+        """The rules that fit such a contact, in the order of the file."""
+        facts = facts_of(queue, language, attributes)
+        return [
+            rule
+            for rule in self.routing.rules
+            if (not rule.queues or queue in rule.queues) and holds(rule.when, facts)
+        ]
+
+    def place_rules(
+        self, queue: str, language: str, attributes: Mapping[str, str] | None = None
+    ) -> PlaceRules:
+        """The place of a contact that is queued: later rules override earlier ones, and those
+        override the queue. Raises KeyError for the queue.
+        """
+        known = self.queues[queue]
+        rules = self.rules_for(queue, language, attributes or {})
+        priority, threshold, chosen = known.priority, known.threshold, None
+        for rule in rules:
+            priority = priority if rule.priority is None else rule.priority
+            threshold = threshold if rule.threshold is None else rule.threshold
+            chosen = rule if rule.preferred else chosen
+        return PlaceRules(
+            priority=self.priority_of(priority),
+            threshold=threshold,
+            aging=known.aging,
+            preferred=chosen.preferred or "" if chosen else "",
+            wait=chosen.wait if chosen else 0.0,
+            preferred_by=f"rule:{chosen.name}" if chosen else "",
+            rules=tuple(rule.name for rule in rules),
+        )
+
+    def break_name(self, reason: str) -> dict[str, str] | None:
+        """What the company calls this reason for not being ready; None when it does not."""
+        return next((rule.name for rule in self.routing.breaks if rule.id == reason), None)
 
     def priority_of(self, priority: int | str) -> int:
-        """The number of a priority, which may be a class's name."""
+        """The number of a priority, which may be a class's name. Raises KeyError."""
         return priority if isinstance(priority, int) else self.routing.classes[priority]
 
     def queues_of(self, agent: str) -> frozenset[str]:
@@ -59,61 +160,50 @@ class Company:
         return frozenset(queue.id for queue in self.queues.values() if profile.has(queue.skills))
 
 
-def load_company(folder: Path) -> Company:
-    """Read ``queues.yaml`` and ``agents.yaml`` of a folder.
+def load_company(folder: Path, prompts: Collection[str] | None = None) -> Company:
+    """Read ``queues.yaml``, ``agents.yaml`` and, if it is there, ``routing.yaml`` of a folder.
+
+    Args:
+        folder: of the company's files; names of opening hours are looked up in its ``hours.yaml``.
+        prompts: names of all prompts that an exit may announce; ``None`` leaves that unchecked.
 
     Raises:
         store.source.BadFile: with every problem found, each with file, line and mend.
     """
-    queues_source = read_source(folder / "queues.yaml")
-    agents_source = read_source(folder / "agents.yaml")
-    queues = check_source(queues_source, _QueuesFile)
-    agents = check_source(agents_source, _AgentsFile)
-    problems = [
-        *_twice(queues_source, "queues", [queue.id for queue in queues.queues]),
-        *_twice(agents_source, "agents", [agent.id for agent in agents.agents]),
-        *_unknown_skills(queues_source, agents_source, queues, agents),
-    ]
-    if problems:
+    files = read_rules(folder)
+    if problems := rule_problems(files, prompts):
         raise BadFile(problems)
     return Company(
-        queues={queue.id: queue for queue in queues.queues},
-        agents={agent.id: agent for agent in agents.agents},
-        language_skills=agents.language_skills,
+        queues={queue.id: queue for queue in files.queues},
+        agents={agent.id: agent for agent in files.agents},
+        language_skills=files.language_skills,
+        routing=files.routing,
     )
 
 
-def _twice(source: Source, key: str, ids: list[str]) -> list[Problem]:
-    return [
-        source.problem((key, index, "id"), f"the id {name} is used twice", "give each its own id")
-        for index, name in enumerate(ids)
-        if name in ids[:index]
-    ]
+def facts_of(queue: str, language: str, attributes: Mapping[str, str]) -> dict[str, str]:
+    """What conditions are held against: the attributes, and what every contact has."""
+    return {**attributes, "language": language, "queue": queue}
 
 
-def _unknown_skills(
-    queues_source: Source, agents_source: Source, queues: _QueuesFile, agents: _AgentsFile
-) -> list[Problem]:
-    """A skill that a queue asks for and no agent has, or the other way round, is a typing error."""
-    asked = {skill for queue in queues.queues for skill in queue.skills}
-    asked |= set(agents.language_skills.values())
-    owned = {skill for agent in agents.agents for skill in agent.skills}
-    return [
-        queues_source.problem(
-            ("queues", index, "skills", skill),
-            f"no agent has the skill {skill}",
-            "correct the name, or give the skill to an agent in agents.yaml",
-        )
-        for index, queue in enumerate(queues.queues)
-        for skill in queue.skills
-        if skill not in owned
-    ] + [
-        agents_source.problem(
-            ("agents", index, "skills", skill),
-            f"no queue and no language asks for the skill {skill}",
-            "correct the name, or remove the skill",
-        )
-        for index, agent in enumerate(agents.agents)
-        for skill in agent.skills
-        if skill not in asked
-    ]
+def _widen(
+    ring: Ring, queue: Queue, every: dict[str, int], any_of: dict[str, int], others: list[str]
+) -> None:
+    """Open one ring; a ring never asks for more than those before it."""
+    if ring.any:
+        for skill in queue.skills:
+            every.pop(skill, None)
+    for skill, level in ring.any.items():
+        any_of[skill] = min(level, any_of.get(skill, level))
+    for skill, level in ring.skills.items():
+        for levels in (every, any_of):
+            if skill in levels:
+                levels[skill] = min(level, levels[skill])
+    for skill in ring.drop:
+        every.pop(skill, None)
+        any_of.pop(skill, None)
+    others += [name for name in ring.queues if name not in others]
+
+
+def _without(levels: dict[str, int], dropped: set[str]) -> Skills:
+    return skills_of({skill: level for skill, level in levels.items() if skill not in dropped})

@@ -1,14 +1,23 @@
 """The rule language: what ``queues.yaml``, ``agents.yaml`` and ``routing.yaml`` may say. Pure.
 
 Every file is checked against these types when it is read; what the types cannot see (unknown
-names, cycles) is checked in ``acd/company.py``. Times are seconds unless the name says otherwise.
+names, cycles) is checked in ``acd/rule_checks.py``. Times are seconds unless the name says
+otherwise.
 """
 
 import enum
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
 Level = Annotated[int, Field(ge=1, le=10)]
 Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
@@ -33,7 +42,17 @@ class Strategy(enum.StrEnum):
     LINEAR = "linear"  # the order of agents.yaml
 
 
-#: app_queue's names for the same; ``ringall`` has no equal: two phones never ring for one caller.
+#: app_queue's names for the same, understood wherever a strategy is named:
+#:
+#: ``leastrecent``  least recently called = idle for the longest time
+#: ``fewestcalls``  fewest calls answered since signing in
+#: ``rrmemory``     round robin that remembers where it was, over restarts too
+#: ``rrordered``    the same; the order is always that of ``agents.yaml``
+#: ``random``       by chance, all agents alike as long as their weights are
+#: ``wrandom``      by chance and the agents' weights (app_queue: by their penalties)
+#: ``linear``       always from the top of ``agents.yaml``
+#:
+#: ``ringall`` has no equal: two phones never ring for one caller.
 PRESETS: Mapping[str, Strategy] = {
     "leastrecent": Strategy.LONGEST_IDLE,
     "fewestcalls": Strategy.FEWEST_CALLS,
@@ -168,13 +187,34 @@ class Queue(Strict):
     music: Word = "default"
     hours: Word = "always"
 
-    @model_validator(mode="before")
+    @field_validator("strategy", mode="before")
     @classmethod
-    def _preset(cls, data: object) -> object:
-        """app_queue's names of strategies are understood."""
-        if isinstance(data, dict) and data.get("strategy") in PRESETS:
-            return {**data, "strategy": PRESETS[data["strategy"]]}
-        return data
+    def _preset(cls, strategy: object) -> object:
+        """app_queue's names of strategies are understood, but the one that has no equal."""
+        name = str(strategy)
+        if name == "ringall":
+            raise PydanticCustomError(
+                "ringall",
+                "ringall is not possible: one caller rings one phone, "
+                "so that two agents never answer the same call",
+                {
+                    "mend": "longest_idle shares the work as evenly; a short ring time (ring) "
+                    "moves a caller on quickly"
+                },
+            )
+        if name in PRESETS:
+            return PRESETS[name]
+        if name not in {known.value for known in Strategy}:
+            raise PydanticCustomError(
+                "strategy",
+                "there is no strategy {name}",
+                {
+                    "name": name,
+                    "mend": f"strategies are {', '.join(Strategy)}; app_queue's "
+                    f"names do as well: {', '.join(PRESETS)}",
+                },
+            )
+        return strategy
 
 
 class AgentProfile(Strict):

@@ -1,6 +1,5 @@
 """The customers whom the menu knows by their number. Pure but for reading the file."""
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from store.source import BadFile, check_source, read_source
+from telephony.numbers import plain_number
 
 
 class Customer(BaseModel):
@@ -25,18 +25,6 @@ class _File(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     customers: list[Customer]
-
-
-def plain_number(number: str) -> str:
-    """One form for the many ways in which a Chinese number arrives; "" when it is withheld.
-
-    +86, 0086 and 86 fall away, and so does the 0 that some trunks put before a mobile number.
-    """
-    digits = re.sub(r"[^0-9+]", "", number)
-    digits = re.sub(r"^(\+86|0086)", "", digits).lstrip("+")
-    if re.fullmatch(r"86(1\d{10}|0\d{9,11})", digits):
-        digits = digits[2:]
-    return digits[1:] if re.fullmatch(r"01[3-9]\d{9}", digits) else digits
 
 
 @dataclass(frozen=True, slots=True)

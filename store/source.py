@@ -251,4 +251,5 @@ def check_source(source: Source, schema: type[_Model]) -> _Model:
 def _schema_problem(source: Source, fault: ErrorDetails) -> Problem:
     where: Where = fault["loc"]
     name = ".".join(str(step) for step in where) or "the file"
-    return source.problem(where, f"{name}: {fault['msg']}", _MENDS.get(fault["type"], ""))
+    mend = _MENDS.get(fault["type"], "") or str(fault.get("ctx", {}).get("mend", ""))
+    return source.problem(where, f"{name}: {fault['msg'].removeprefix('Value error, ')}", mend)

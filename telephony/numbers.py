@@ -1,0 +1,15 @@
+"""Telephone numbers as people write them and as trunks send them, in one form. Pure."""
+
+import re
+
+
+def plain_number(number: str) -> str:
+    """One form for the many ways in which a Chinese number arrives; "" when it is withheld.
+
+    +86, 0086 and 86 fall away, and so does the 0 that some trunks put before a mobile number.
+    """
+    digits = re.sub(r"[^0-9+]", "", number)
+    digits = re.sub(r"^(\+86|0086)", "", digits).lstrip("+")
+    if re.fullmatch(r"86(1\d{10}|0\d{9,11})", digits):
+        digits = digits[2:]
+    return digits[1:] if re.fullmatch(r"01[3-9]\d{9}", digits) else digits
