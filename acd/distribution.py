@@ -26,6 +26,7 @@ from acd.callbacks import (
 from acd.company import Company
 from acd.contact import Contact
 from acd.domain import Decision, Domain
+from acd.inputs import changes_in_silence, keep
 from acd.limits import enforce, longest_wait_over, step_in_answer, turn_away_closed
 from acd.offers import (
     RING_GRACE,
@@ -38,7 +39,6 @@ from acd.offers import (
 )
 from acd.picture import adopt_waiting, fetch_back, picture_taken
 from acd.placing import hold_over, open_rings, place, release_holds, wait_again
-from acd.routing import in_order
 from acd.talks import agent_answered, leg_hung_up, pair_parted, part
 from acd.wishes import agent_wished, break_over, phone_changed, remind_of_break, wrap_up_over
 from telephony.commands import KeepWaiting, NextStep, SayGoodbye, WakeAt
@@ -102,6 +102,7 @@ class Distribution:
             acd.wishes.ActionRefused: an ``AgentWished`` cannot be granted; nothing has changed.
         """
         domain = self.domain
+        silent = changes_in_silence(domain, event)
         domain.begin(now)
         STEPS[type(event)](domain, event)
         turn_away_closed(domain)
@@ -114,6 +115,7 @@ class Distribution:
             fetch_back(domain, event)
         if asked and not _has_its_answer(domain, asked):
             domain.out.answer = next_step(domain, asked)
+        keep(domain, event, silent)
         return domain.out
 
     def restore(self, contacts: Iterable[Contact], agents: Iterable[Agent], now: float) -> Decision:
@@ -125,6 +127,7 @@ class Distribution:
         domain.begin(now)
         domain.contacts = {contact.id: contact for contact in contacts}
         domain.agents.update({agent.id: agent for agent in agents if agent.id in domain.agents})
+        domain.reindex()
         for agent in domain.agents.values():
             if agent.state is AgentState.WRAP_UP:
                 domain.order(WakeAt(key=f"wrap_up:{agent.id}", at=agent.until))
@@ -265,22 +268,7 @@ def _announcement(domain: Domain, contact: Contact) -> tuple[str, ...]:
         return ()
     contact.announced = domain.now
     domain.touch(contact)
-    if not _anybody_for(domain, contact):
+    if not domain.router.anybody(contact.requirement):
         return ("nobody_signed_in",)
-    queue = (
-        other
-        for other in domain.contacts.values()
-        if other.queue == contact.queue and other.stage in (CallStage.WAITING, CallStage.OFFERED)
-    )
-    order = [other.id for other in in_order(queue, domain.company, domain.now)]
-    position = order.index(contact.id) + 1
+    position = domain.router.position(contact, domain.now)
     return (f"position_{position}" if position <= LAST_POSITION_PROMPT else "position_more",)
-
-
-def _anybody_for(domain: Domain, contact: Contact) -> bool:
-    """Is an agent signed in who could ever serve this contact?"""
-    return any(
-        agent.state is not AgentState.SIGNED_OUT
-        and not contact.requirement.obstacle(agent.id, domain.company.agent(agent.id).skills)
-        for agent in domain.agents.values()
-    )

@@ -121,7 +121,7 @@ def _compare(
     elif contact.stage is CallStage.OFFERED and caller.context != OFFER_CONTEXT:
         if contact.landed or domain.now - contact.offered > LANDING:  # else it is on its way
             end_offer(domain, contact, OfferEnd.NOT_LANDED)
-    elif contact.stage is CallStage.WAITING:
+    elif contact.stage is CallStage.WAITING and contact.doubtful:
         contact.doubtful = False
         domain.touch(contact)
 

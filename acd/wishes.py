@@ -162,7 +162,9 @@ def phone_changed(domain: Domain, event: PhoneChanged) -> None:
 
 def set_reachable(domain: Domain, agent: Agent, reachable: bool) -> None:
     """A ready agent without a phone is not ready; a registered phone alone changes no state."""
+    if agent.reachable == reachable:
+        return
     agent.reachable = reachable
-    domain.out.agents.add(agent.id)
+    domain.touch_agent(agent)
     if not reachable and agent.state is AgentState.READY:
         domain.change(agent, "phone_gone", reason="phone_gone", author="rule:phone_gone")

@@ -19,7 +19,7 @@ extension. Strings from the wire become these types in ``telephony/translate.py`
 import dataclasses
 import enum
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, get_type_hints
 
@@ -366,8 +366,23 @@ class TranscriptFinished:
     fault: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputKept:
+    """An input of the distribution that the events after it do not tell by themselves.
+
+    Recorded in front of what followed from it, with the same ``at``, so that a recorded day can be
+    replayed exactly (``acd/inputs.py``). Belongs to no contact's history and counts nowhere.
+    """
+
+    at: float
+    input: str  # name of a ``WireEvent`` or ``Question``
+    data: Mapping[str, Any]  # its fields
+    landed: Sequence[str] = ()  # contacts whose offer had reached the dialplan
+
+
 RecordedEvent: typing.TypeAlias = (
     ContactArrived
+    | InputKept
     | MenuStepTaken
     | ContactQueued
     | RequirementWidened
