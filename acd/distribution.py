@@ -29,7 +29,6 @@ from acd.domain import Decision, Domain
 from acd.inputs import changes_in_silence, keep
 from acd.limits import enforce, longest_wait_over, step_in_answer, turn_away_closed
 from acd.offers import (
-    RING_GRACE,
     caller_landed,
     end_offer,
     match_all,
@@ -39,6 +38,7 @@ from acd.offers import (
 )
 from acd.picture import adopt_waiting, fetch_back, picture_taken
 from acd.placing import hold_over, open_rings, place, release_holds, wait_again
+from acd.takeover import follow_offers
 from acd.talks import agent_answered, leg_hung_up, pair_parted, part
 from acd.wishes import agent_wished, break_over, phone_changed, remind_of_break, wrap_up_over
 from telephony.commands import KeepWaiting, NextStep, SayGoodbye, WakeAt
@@ -134,8 +134,9 @@ class Distribution:
             elif agent.state is AgentState.NOT_READY:
                 remind_of_break(domain, agent)
         for contact in domain.contacts.values():
-            if contact.stage is CallStage.OFFERED:
-                domain.order(WakeAt(key=f"ring:{contact.id}", at=now + RING_GRACE))
+            # Another host's clock may be ahead of ours: what is remembered is older than a picture.
+            contact.changed = min(contact.changed, now)
+        follow_offers(domain)
         for contact in list(domain.contacts.values()):
             wait_again(domain, contact)
             restore_callback(domain, contact)

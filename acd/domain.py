@@ -15,6 +15,7 @@ from acd import contact as contact_table
 from acd.agent import Agent
 from acd.company import Company
 from acd.contact import Contact
+from acd.routing import Router
 from acd.served import Served
 from telephony.commands import CancelWake, Command, MirrorAgent, NextStep
 from telephony.events import (
@@ -52,6 +53,7 @@ class Domain:
         self.company = company
         self.contacts: dict[str, Contact] = {}
         self.agents: dict[str, Agent] = {name: Agent(name) for name in company.agents}
+        self.offers = 0  # how many have been made, for round robin
         self.strays: Counter[str] = Counter()  # what fitted nothing, by kind
         self.served = Served()
         self.placed: list[str] = []  # contacts queued in the decision at hand
@@ -61,10 +63,21 @@ class Domain:
         self.now = 0.0  # Unix seconds of the event at hand
         self.out = Decision()
         self._mirrored: dict[str, MirrorAgent] = {}
+        self.reindex()
+
+    def reindex(self) -> None:
+        """Make the router anew, after contacts, agents or the company were replaced."""
+        self.router = Router(self.company)
+        for contact in self.contacts.values():
+            self.router.touch(contact)
+        for agent in self.agents.values():
+            self.router.touch_agent(agent)
+        self.offers = max((agent.turn for agent in self.agents.values()), default=0)
 
     def begin(self, now: float) -> None:
         """Start a new decision."""
         self.now, self.out, self.placed = now, Decision(), []
+        self.router.begin(now)
 
     def record(self, event: RecordedEvent) -> None:
         """Append to the event log."""
@@ -88,6 +101,7 @@ class Domain:
         """Keep a new or changed contact."""
         self.contacts[contact.id] = contact
         self.out.contacts.add(contact.id)
+        self.router.touch(contact)
 
     def move(self, contact: Contact, happened: str) -> bool:
         """Move a contact along its table; an event that does not fit is counted and dropped."""
@@ -123,11 +137,17 @@ class Domain:
         )
         del self.contacts[contact.id]
         self.out.contacts.add(contact.id)
+        self.router.drop(contact.id)
         if ticket := self.contacts.get(self.engaged.pop(contact.id, "")):
             ticket.engaged = ""
             self.touch(ticket)
 
     # -- agents ---------------------------------------------------------------------------
+
+    def touch_agent(self, agent: Agent) -> None:
+        """Keep an agent of whom something else than the state has changed."""
+        self.out.agents.add(agent.id)
+        self.router.touch_agent(agent)
 
     def change(self, agent: Agent, happened: str, *, reason: str, author: str) -> bool:
         """Move an agent along the table; record who, why and when; keep app_queue in step.
@@ -139,6 +159,7 @@ class Domain:
         if state is None:
             self.stray(f"agent:{previous}:{happened}")
             return False
+        self._count(agent, state)
         agent.state, agent.since, agent.reason = state, self.now, reason
         if happened != "offer_withdrawn" and state is AgentState.READY:
             agent.idle_since = self.now
@@ -146,7 +167,7 @@ class Domain:
             self.order(CancelWake(key=f"wrap_up:{agent.id}"))
         if state not in ENGAGED:
             agent.contact = agent.queue = ""
-        self.out.agents.add(agent.id)
+        self.touch_agent(agent)
         self.record(
             AgentStateChanged(
                 at=self.now,
@@ -162,6 +183,25 @@ class Domain:
         if state is AgentState.READY and not agent.reachable:
             self.change(agent, "phone_gone", reason="phone_gone", author="rule:phone_gone")
         return True
+
+    def _count(self, agent: Agent, state: AgentState) -> None:
+        """Add what the state that ends now has been to the agent's counts since sign-in.
+
+        The turn outlasts a sign-out: nobody gets ahead by signing out and in again.
+        """
+        spent = max(0.0, self.now - agent.since)
+        if agent.state is AgentState.SIGNED_OUT:
+            agent.signed_in, agent.calls, agent.busy, agent.away = self.now, 0, 0.0, 0.0
+            agent.misses, agent.extended, agent.breaks = 0, 0, {}
+        elif agent.state in ENGAGED:
+            agent.busy += spent
+        elif agent.state is AgentState.NOT_READY:
+            agent.away += spent
+        if state is AgentState.OFFERED:
+            self.offers += 1
+            agent.turn = self.offers
+        elif state is AgentState.TALKING:
+            agent.calls += 1
 
     def mirror(self, agent: Agent) -> None:
         """app_queue must know what to do with no controller: members, and who has paused.

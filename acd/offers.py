@@ -8,7 +8,7 @@ from acd.calling import call_back
 from acd.contact import Contact
 from acd.domain import Domain
 from acd.placing import wait_again
-from acd.routing import Match, match_next
+from acd.routing import Match
 from acd.wishes import grant_kept_wish
 from telephony.commands import (
     CancelWake,
@@ -39,15 +39,7 @@ MISSES = frozenset({OfferEnd.DECLINED, OfferEnd.TIMED_OUT, OfferEnd.UNREACHABLE}
 
 def match_all(domain: Domain) -> None:
     """Bring together all pairs that can be."""
-    while True:
-        waiting = (
-            contact
-            for contact in domain.contacts.values()
-            if contact.waits
-        )
-        match = match_next(waiting, domain.agents, domain.company, domain.now)
-        if match is None:
-            return
+    while match := domain.router.next_match(domain.now):
         _make(domain, match)
 
 

@@ -1,25 +1,41 @@
-"""Who gets whom: the pure choice between waiting contacts and free agents, with its reason.
+"""Who gets whom: the index over waiting contacts and free agents, and the choice between them.
 
-Two cases, one order. *Agents free*: the contact at hand goes to the eligible agent who has been
-idle longest. *Callers waiting*: a freed agent gets the contact with the highest right among all
-that this agent may serve: priority first, then the wait measured against the queue's target, so
-that no served contact is younger than a waiting one with an equal right. Ties fall to the lower
-id, so that the same state always gives the same answer.
+Two cases, one order. *An agent has become free*: the most urgent contact that this agent may
+serve (``acd/order.py``). *A contact waits that did not before, or whose search has widened*: the
+best free agent by the queue's strategy (``acd/strategies.py``). Before each event no eligible pair
+is left, so only those whom the event has touched are looked at; when it touched several, the most
+urgent contact goes first. ``tests/acd/naive_routing.py`` says the same in a few plain lines, and
+both are compared decision by decision.
+
+A contact with a preferred agent is held for that agent until ``preferred_until`` and can be taken
+by nobody else; later that agent is still first if free. A preference by a rule needs the skills, a
+person's does not, and ``avoid`` stands above both. A preference for somebody who may not serve is
+none.
 
 Nothing here knows of Asterisk, a store or a clock.
 """
 
-from collections.abc import Iterable, Mapping
+import heapq
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from acd.agent import Agent
 from acd.company import Company
 from acd.contact import Contact
+from acd.order import Bucket, Urgency, in_order, key_of
+from acd.reason import Choice, Turn, reason_of, rows_for
+from acd.requirement import Requirement
+from acd.roster import Roster, Seat, numbers
+from acd.rules import Strategy
+from acd.signature import Entry, Lines, Signature
+from acd.standing import Place, Standing, may_prefer, obstacle
+from acd.strategies import WINDOW, Flexibility, by_weight, draw, weight_classes
 from telephony.events import AgentState
 
-#: Reasons list at most so many agents on either side; the rest is only counted.
-REASON_LENGTH = 20
+__all__ = ["Match", "Router", "in_order", "may_prefer", "obstacle"]
+
+_CONTACT, _AGENT = 0, 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,83 +47,249 @@ class Match:
     reason: Mapping[str, Any]
 
 
-def obstacle(contact: Contact, agent: Agent, skills: Mapping[str, int]) -> str:
-    """Why this agent cannot take this contact now, as a code; "" when nothing is in the way.
+@dataclass(slots=True)
+class _Found:
+    """The most urgent contact for an agent who has become free."""
 
-    Codes: those of ``Requirement.obstacle``, an ``AgentState`` other than ready, ``no_phone``.
-    """
-    if lacks := contact.requirement.obstacle(agent.id, skills):
-        return lacks
-    if agent.state is not AgentState.READY:
-        return agent.state.value
-    return "" if agent.reachable else "no_phone"
+    key: Urgency
+    bucket: Bucket
+    waiting: int
+    runner_up: Urgency | None
 
 
-def right(contact: Contact, target: float, now: float) -> tuple[int, float, str]:
-    """Sort key of a waiting contact; the smallest is served first.
+class Router:
+    """The index of one routing domain.
+
+    ``touch`` and ``touch_agent`` only note what has changed; it is looked at when a question is
+    asked, so that a change may be made in several steps.
 
     Args:
-        contact: a waiting contact.
-        target: seconds within which its queue promises to answer.
-        now: Unix seconds.
+        company: queues, agents and skills.
     """
-    return (-contact.priority, -(now - contact.queued) / target, contact.id)
 
+    def __init__(self, company: Company) -> None:
+        self.company = company
+        self.roster = Roster(company)
+        self.now = 0.0  # of the event at hand
+        self._lines = Lines(self.roster)
+        self._standing = Standing(company, self.roster, self._lines)
+        self._weights = weight_classes(self.roster)
+        self._rows = rows_for(self.roster)
+        self._touched: dict[str, Contact | None] = {}
+        self._touched_agents: dict[str, Agent] = {}
+        self._freed: dict[int, Seat] = {}
+        self._urgent: list[tuple[Urgency, int, Any]] = []  # heap of what is to be looked at
 
-def in_order(contacts: Iterable[Contact], company: Company, now: float) -> list[Contact]:
-    """The contacts in the order in which an agent who may serve all of them would."""
-    return sorted(
-        contacts, key=lambda contact: right(contact, company.queue(contact.queue).threshold, now)
-    )
+    # -- what has changed -----------------------------------------------------------------------
 
+    def begin(self, now: float) -> None:
+        """An event is about to be handled at ``now`` (Unix seconds)."""
+        self.now = now
 
-def match_next(
-    waiting: Iterable[Contact], agents: Mapping[str, Agent], company: Company, now: float
-) -> Match | None:
-    """The next pair to bring together; ``None`` when no free agent may serve anybody who waits."""
-    free = [agent for agent in agents.values() if agent.state is AgentState.READY]
-    if not free:
+    def touch(self, contact: Contact) -> None:
+        """This contact is new, or something about it has changed."""
+        self._touched[contact.id] = contact
+
+    def drop(self, contact: str) -> None:
+        """This contact is gone."""
+        self._touched[contact] = None
+
+    def touch_agent(self, agent: Agent) -> None:
+        """This agent's state, phone or counts have changed."""
+        self._touched_agents[agent.id] = agent
+
+    # -- questions ------------------------------------------------------------------------------
+
+    def position(self, contact: Contact, now: float) -> int:
+        """1-based place of a queued contact among all of its queue, those being offered included.
+
+        0 when it is not queued.
+        """
+        self.now = now
+        self._settle()
+        return self._standing.position(contact, now)
+
+    def waiting_in(self, queue: str) -> int:
+        """How many contacts are in this queue, those being offered included."""
+        self._settle()
+        return self._standing.waiting_in(queue)
+
+    def able(self, requirement: Requirement) -> tuple[str, ...]:
+        """Who has the skills, in whatever state, by id."""
+        seats = self.roster.seats
+        return tuple(seats[number].id for number in numbers(self.roster.able(requirement)))
+
+    def anybody(self, requirement: Requirement, *, signed_in: bool = True) -> bool:
+        """Is there an agent (who is signed in) who could serve this?"""
+        self._settle()
+        able = self.roster.able(requirement)
+        if signed_in:
+            able &= ~self.roster.states[AgentState.SIGNED_OUT]
+        return bool(able)
+
+    def could_serve(self, agent: str) -> list[Contact]:
+        """The waiting contacts that this agent may serve now, the most urgent first."""
+        self._settle()
+        seat = self.roster.by_id.get(agent)
+        if seat is None:
+            return []
+        buckets = self._standing.waiting.heads(seat.anchors, seat.own, seat.number)
+        found = [self._standing.places[name].contact for b in buckets for _, name in b.line]
+        return in_order(found, self.now)
+
+    # -- the next pair --------------------------------------------------------------------------
+
+    def next_match(self, now: float) -> Match | None:
+        """The next pair to bring together, or ``None``; the caller makes it true before asking
+        again.
+        """
+        self.now = now
+        self._settle()
+        self._line_up()
+        urgent, seats = self._urgent, self.roster.seats
+        while urgent:
+            key, kind, who = heapq.heappop(urgent)
+            if kind == _CONTACT:
+                place = self._standing.places.get(who)
+                if place and place.bucket and place.bucket.able & self.roster.ready:
+                    return self._match(place, place.bucket, None)
+                continue
+            if not seats[who].ready or not (found := self._best_for(seats[who])):
+                continue
+            if found.key != key:  # somebody else has taken that contact
+                heapq.heappush(urgent, (found.key, _AGENT, who))
+                continue
+            match = self._serve(found)
+            if match.agent != seats[who].id:  # this agent is still to be looked at
+                heapq.heappush(urgent, (key, _AGENT, who))
+            return match
         return None
-    for contact in in_order(waiting, company, now):
-        able = [a for a in free if not obstacle(contact, a, company.agent(a.id).skills)]
-        if able:
-            able.sort(key=lambda agent: (agent.idle_since, agent.id))
-            return Match(
-                contact=contact.id,
-                agent=able[0].id,
-                reason=_reason(contact, able, agents.values(), company, now),
-            )
-    return None
 
+    def _settle(self) -> None:
+        """Take in what has changed."""
+        for held in self._standing.holds_over(self.now):
+            self._touched.setdefault(held.id, held)
+        if self._touched_agents:
+            for agent in self._touched_agents.values():
+                seat = self.roster.follow(agent)
+                if seat is not None and seat.ready:
+                    self._lines.join(seat)
+                    self._freed[seat.number] = seat
+            self._touched_agents.clear()
+        if self._touched:
+            for name, contact in self._touched.items():
+                if contact is None:
+                    self._standing.remove(name)
+                else:
+                    self._standing.put(contact, self.now)
+            self._touched.clear()
 
-def _reason(
-    contact: Contact,
-    able: list[Agent],
-    everyone: Iterable[Agent],
-    company: Company,
-    now: float,
-) -> dict[str, Any]:
-    chosen = {agent.id for agent in able}
-    others = [agent for agent in everyone if agent.id not in chosen]
-    return {
-        "rule": "longest_idle",
-        "queue": contact.queue,
-        "requires": dict(contact.requirement.every),
-        "priority": contact.priority,
-        "waited": round(now - contact.queued, 3),
-        "considered": [
-            {
-                "agent": agent.id,
-                "idle": round(now - agent.idle_since, 3),
-                "levels": {
-                    s: company.agent(agent.id).skills[s] for s, _ in contact.requirement.every
-                },
-            }
-            for agent in able[:REASON_LENGTH]
-        ],
-        "not_considered": [
-            {"agent": agent.id, "why": obstacle(contact, agent, company.agent(agent.id).skills)}
-            for agent in others[:REASON_LENGTH]
-        ],
-        "agents": len(able) + len(others),
-    }
+    def _line_up(self) -> None:
+        """Put what has become free or has come to wait in order of urgency."""
+        fresh = self._standing.fresh
+        if fresh:
+            for name, place in fresh.items():
+                bucket = place.bucket
+                if bucket is not None and bucket.able & self.roster.ready:
+                    key = key_of(bucket.right, place.item, self.now)
+                    heapq.heappush(self._urgent, (key, _CONTACT, name))
+            fresh.clear()
+        if self._freed:
+            for number, seat in self._freed.items():
+                if seat.ready and (found := self._best_for(seat)):
+                    heapq.heappush(self._urgent, (found.key, _AGENT, number))
+            self._freed.clear()
+
+    def _best_for(self, seat: Seat) -> _Found | None:
+        """The most urgent of all contacts that this agent may serve."""
+        buckets = self._standing.waiting.heads(seat.anchors, seat.own, seat.number)
+        if not buckets:
+            return None
+        now = self.now
+        best: Urgency | None = None
+        second: Urgency | None = None
+        chosen, waiting = buckets[0], 0
+        for bucket in buckets:
+            waiting += len(bucket.line)
+            key = key_of(bucket.right, bucket.line[0], now)
+            if best is None or key < best:
+                best, second, chosen = key, best, bucket
+            elif second is None or key < second:
+                second = key
+        assert best is not None
+        if len(chosen.line) > 1:
+            key = key_of(chosen.right, chosen.line[1], now)
+            if second is None or key < second:
+                second = key
+        return _Found(best, chosen, waiting, second)
+
+    def _serve(self, found: _Found) -> Match:
+        places = self._standing.places
+        other = found.runner_up
+        turn = Turn(
+            key=found.key,
+            waiting=found.waiting,
+            runner_up=places[str(other[-1])].contact if other else None,
+        )
+        return self._match(places[str(found.key[-1])], found.bucket, turn)
+
+    # -- the agent for a contact ----------------------------------------------------------------
+
+    def _match(self, place: Place, bucket: Bucket, turn: Turn | None) -> Match:
+        contact = place.contact
+        preferred = self._standing.preferred(contact) if contact.preferred else None
+        owner = bucket.owner
+        held = not isinstance(owner, Signature)
+        signature = (
+            owner
+            if isinstance(owner, Signature)
+            else self._standing.signature(contact, preferred)
+        )
+        free = bucket.able & self.roster.ready
+        rows = self._rows_of(contact, signature, free)
+        wanted = preferred is not None and preferred.ready
+        if preferred is not None and wanted:
+            first = self._entry(signature, preferred)
+            rows = [first, *(row for row in rows if row[2] != preferred.number)][: self._rows]
+        seat = self.roster.seats[rows[0][2]]
+        choice = Choice(contact, signature, seat, rows, held, wanted, free)
+        reason = reason_of(self.roster, choice, turn, self.now)
+        return Match(contact=contact.id, agent=seat.id, reason=reason)
+
+    def _rows_of(self, contact: Contact, signature: Signature, free: int) -> list[Entry]:
+        """The free agents, the strategy's choice first, as many as a reason lists."""
+        if free & (free - 1) == 0:  # one alone
+            seat = self.roster.seats[free.bit_length() - 1]
+            return [self._entry(signature, seat)]
+        match signature.strategy:
+            case Strategy.RANDOM:
+                return self._drawn(contact, signature, free)
+            case Strategy.SPARE_FLEXIBLE:
+                return self._sparing(signature)
+            case _:
+                return self._lines.first(signature, self._rows)
+
+    def _entry(self, signature: Signature, seat: Seat) -> Entry:
+        entry = signature.entry(seat)
+        if signature.strategy is Strategy.SPARE_FLEXIBLE:
+            cost = Flexibility(self.roster, self._standing.load).cost(seat)
+            return (cost, *entry[1:])
+        return entry
+
+    def _drawn(self, contact: Contact, signature: Signature, free: int) -> list[Entry]:
+        drawn = draw(contact.id, contact.offer + 1)
+        seat = by_weight(self.roster, free, self._weights, drawn)
+        rows = [signature.entry(seat)]
+        rest = free ^ seat.bit
+        while rest and len(rows) < self._rows:
+            low = rest & -rest
+            rows.append(signature.entry(self.roster.seats[low.bit_length() - 1]))
+            rest ^= low
+        return rows
+
+    def _sparing(self, signature: Signature) -> list[Entry]:
+        flexibility = Flexibility(self.roster, self._standing.load)
+        seats = self.roster.seats
+        window = self._lines.first(signature, WINDOW)
+        rows = sorted((flexibility.cost(seats[entry[2]]), *entry[1:]) for entry in window)
+        return rows[: self._rows]

@@ -91,8 +91,7 @@ class Histories(RuleBasedStateMachine):
         for contact in domain.contacts.values():
             if contact.stage is CallStage.WAITING and not contact.doubtful:
                 for agent in domain.agents.values():
-                    skills = self.book.company.agent(agent.id).skills
-                    assert obstacle(contact, agent, skills), (contact, agent)
+                    assert obstacle(contact, agent, domain.company, self.book.at), (contact, agent)
 
     @invariant()
     def offered_is_ends_plus_waiting(self) -> None:

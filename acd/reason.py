@@ -1,0 +1,159 @@
+"""The reason that is stored with each decision: plain values, made to be cheap and to be read.
+
+Keys (those with a ? only where there is something to say):
+
+``rule``            the queue's strategy, or ``preferred`` when a preferred agent was free
+``queue``, ``priority``, ``threshold``, ``waited``, ``ring``
+``aged``            the contact had waited so long that it went above all priorities
+``requires``        {skill: minimum level} of all that is needed; ``any``?, ``others``?, ``avoid``?
+``preferred``?      {"agent", "by", "held"}: held means that nobody else was allowed yet
+``considered``      the chosen agent, then the next best: {"agent", "idle", "levels"} and the
+                    strategy's number by its name
+``free``            how many agents were free and able
+``not_considered``? in a company of up to ``SMALL`` agents: {"agent", "why"}, the codes of
+                    ``acd.routing.obstacle``
+``passed_over``?    in a larger one: how many by kind: ``skills``, ``do_not_route`` or a state
+``agents``          how many there are
+``order``?          when an agent had become free: ``waiting`` contacts that this agent could
+                    serve, and the ``next`` of them with its priority and wait
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from acd.contact import Contact
+from acd.order import Urgency
+from acd.roster import Roster, Seat
+from acd.signature import Entry, Signature
+from acd.strategies import VALUE_NAMES, shown
+from telephony.events import AgentState
+
+#: With so many agents or fewer a reason names everybody.
+SMALL = 50
+#: How many considered agents a reason lists in a small and in a larger company.
+ROWS, ROWS_OF_MANY = 20, 8
+
+_BUSY_STATES = tuple(state for state in AgentState if state is not AgentState.READY)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """How the contact came to be the next for an agent who had become free."""
+
+    key: Urgency
+    waiting: int  # contacts that the agent could serve
+    runner_up: Contact | None
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The agent for a contact, and who else was looked at."""
+
+    contact: Contact
+    signature: Signature
+    seat: Seat
+    rows: Sequence[Entry]  # the chosen one first
+    held: bool
+    preferred: bool
+    free: int  # bitset
+
+
+def rows_for(roster: Roster) -> int:
+    """How many considered agents a reason of this company lists."""
+    return ROWS if len(roster.seats) <= SMALL else ROWS_OF_MANY
+
+
+def reason_of(roster: Roster, choice: Choice, turn: Turn | None, now: float) -> dict[str, Any]:
+    """The reason of one decision, JSON-ready. Shared parts of it must not be changed."""
+    contact, requirement = choice.contact, choice.signature.requirement
+    waited = now - contact.queued
+    reason: dict[str, Any] = {
+        "rule": "preferred" if choice.preferred else choice.signature.strategy.value,
+        "queue": contact.queue,
+        "requires": dict(requirement.every),
+        "priority": contact.priority,
+        "threshold": contact.threshold,
+        "ring": contact.ring,
+        "aged": waited >= contact.aging,
+        "waited": round(waited, 3),
+        "considered": _considered(roster, choice, now),
+        "free": choice.free.bit_count(),
+        "agents": len(roster.seats),
+    }
+    if requirement.any or requirement.others or requirement.avoid:
+        plain = requirement.plain()
+        plain.pop("every", None)
+        reason |= plain
+    if choice.preferred:
+        reason["preferred"] = {
+            "agent": contact.preferred,
+            "by": contact.preferred_by,
+            "held": choice.held,
+        }
+    if len(roster.seats) <= SMALL:
+        reason["not_considered"] = _not_considered(roster, choice)
+    else:
+        reason["passed_over"] = _passed_over(roster, choice)
+    if turn is not None:
+        reason["order"] = _order(turn, now)
+    return reason
+
+
+def _considered(roster: Roster, choice: Choice, now: float) -> list[dict[str, Any]]:
+    signature = choice.signature
+    strategy = signature.strategy
+    name = VALUE_NAMES.get(strategy)
+    rows: list[dict[str, Any]] = []
+    for value, idle, number, _ in choice.rows:
+        seat = roster.seats[number]
+        row: dict[str, Any] = {
+            "agent": seat.id,
+            "idle": round(now - idle, 3),
+            "levels": signature.levels_of(seat),
+        }
+        if name:
+            row[name] = shown(strategy, value, seat)
+        rows.append(row)
+    return rows
+
+
+def _not_considered(roster: Roster, choice: Choice) -> list[dict[str, str]]:
+    """Everybody who was not free and able, with a code; who was, but not listed, is no such."""
+    rows: list[dict[str, str]] = []
+    requirement, able, free = choice.signature.requirement, choice.signature.able, choice.free
+    for seat in roster.seats:
+        if free & seat.bit:
+            continue
+        if not able & seat.bit:
+            why = requirement.obstacle(seat.id, seat.skills)
+        elif not seat.ready:
+            agent = seat.agent
+            why = "no_phone" if agent.state is AgentState.READY else agent.state.value
+        else:
+            why = "held"
+        rows.append({"agent": seat.id, "why": why})
+    return rows
+
+
+def _passed_over(roster: Roster, choice: Choice) -> dict[str, int]:
+    able = choice.signature.able
+    unable = len(roster.seats) - able.bit_count()
+    avoided = sum(name in roster.by_id for name in choice.signature.requirement.avoid)
+    counts = {"skills": unable - avoided, "do_not_route": avoided}
+    for state in _BUSY_STATES:
+        if there := able & roster.states[state]:
+            counts[state.value] = there.bit_count()
+    return {kind: count for kind, count in counts.items() if count}
+
+
+def _order(turn: Turn, now: float) -> dict[str, Any]:
+    order: dict[str, Any] = {"waiting": turn.waiting}
+    if other := turn.runner_up:
+        order["next"] = {
+            "contact": other.id,
+            "queue": other.queue,
+            "priority": other.priority,
+            "waited": round(now - other.queued, 3),
+        }
+    return order

@@ -1,0 +1,174 @@
+"""What contacts ask for, once for all that ask for the same: who is able, and who of them is free.
+
+A ``Signature`` keeps the free agents who may serve it in the strategy's order, as long as it is
+asked often enough to be worth it: each agent who becomes ready costs each kept line one insertion,
+and a line that is not looked at for so many insertions as it would cost to make anew is given up.
+Pure.
+"""
+
+from bisect import bisect_left, insort
+from collections.abc import Mapping
+from typing import TypeAlias
+
+from acd.order import Bucket, Right
+from acd.requirement import Requirement
+from acd.roster import Roster, Seat, numbers
+from acd.rules import Strategy
+from acd.strategies import VALUES
+
+Entry: TypeAlias = tuple[float, float, int, int]
+"""(the strategy's number, idle since, the agent's number, the seat's stamp when it was made)."""
+
+
+class Signature:
+    """A requirement with a strategy.
+
+    Args:
+        roster: the company's agents.
+        requirement: whom the contacts ask for.
+        strategy: how one of several is chosen.
+        also: number of an agent who may serve without having the skills, or -1.
+    """
+
+    __slots__ = (
+        "able", "anchors", "bound", "buckets", "credit", "kept", "levels", "line",
+        "requirement", "strategy", "used", "users", "value",
+    )  # fmt: skip
+
+    def __init__(
+        self, roster: Roster, requirement: Requirement, strategy: Strategy, also: int
+    ) -> None:
+        self.requirement = requirement
+        self.strategy = strategy
+        self.value = VALUES[strategy]
+        self.able = roster.able(requirement)
+        self.anchors = roster.anchors(requirement)
+        if also >= 0:
+            self.able |= 1 << also
+            self.anchors += (-1 - also,)
+        self.buckets: dict[Right, Bucket] = {}
+        self.users = 0  # contacts in the buckets
+        self.used = 0  # how often somebody was chosen
+        self.line: list[Entry] = []
+        self.kept = False  # is the line kept up to date?
+        self.credit = 0  # insertions until it is given up
+        self.bound = 0  # a longer line is cleared of stale entries
+        self.levels: dict[int, Mapping[str, int]] = {}
+
+    def bucket(self, right: Right) -> Bucket:
+        """The waiting contacts with this right."""
+        bucket = self.buckets.get(right)
+        if bucket is None:
+            bucket = self.buckets[right] = Bucket(self.able, self.anchors, right, self)
+        return bucket
+
+    def entry(self, seat: Seat) -> Entry:
+        """A free agent's place in the line."""
+        value = self.value(seat, self.requirement)
+        return (value, seat.agent.idle_since, seat.number, seat.stamp)
+
+    def levels_of(self, seat: Seat) -> Mapping[str, int]:
+        """The agent's levels in the skills that are asked for; not to be changed."""
+        levels = self.levels.get(seat.number)
+        if levels is None:
+            asked = self.requirement.every + self.requirement.any
+            levels = {skill: seat.skills.get(skill, 0) for skill, _ in asked}
+            self.levels[seat.number] = levels
+        return levels
+
+
+class Lines:
+    """The lines of free agents that are kept up to date.
+
+    Args:
+        roster: the company's agents.
+    """
+
+    #: A line of more than so many is kept from its first use on.
+    LONG = 64
+
+    def __init__(self, roster: Roster) -> None:
+        self._roster = roster
+        self._hot: set[int] = set()  # anchors with kept lines
+        self._at: dict[int, list[Signature]] = {}
+
+    def first(self, signature: Signature, count: int) -> list[Entry]:
+        """Up to ``count`` free agents who may serve, the strategy's choice first."""
+        line = signature.line
+        if not signature.kept:
+            seats = self._roster.seats
+            free = numbers(signature.able & self._roster.ready)
+            line = sorted([signature.entry(seats[number]) for number in free])
+            signature.used += 1
+            if signature.used < 2 and len(line) <= self.LONG:
+                return line[:count]
+            self._keep(signature, line)
+        signature.credit = max(8, len(line) // 4)
+        return self._fresh(signature, count)
+
+    def _fresh(self, signature: Signature, count: int) -> list[Entry]:
+        """The first entries that are still true; stale ones before them are thrown away."""
+        line, seats = signature.line, self._roster.seats
+        found: list[Entry] = []
+        stale = 0
+        for entry in line:
+            seat = seats[entry[2]]
+            if seat.ready and seat.stamp == entry[3]:
+                found.append(entry)
+                if len(found) == count:
+                    break
+            else:
+                stale += 1
+        if stale:
+            seen = len(found) + stale
+            signature.line[:seen] = found
+        if len(line) > signature.bound:
+            line[:] = [e for e in line if seats[e[2]].ready and seats[e[2]].stamp == e[3]]
+            signature.bound = 2 * len(line) + 64
+        return found
+
+    def _keep(self, signature: Signature, line: list[Entry]) -> None:
+        signature.line, signature.kept, signature.bound = line, True, 2 * len(line) + 64
+        for anchor in signature.anchors:
+            self._at.setdefault(anchor, []).append(signature)
+            self._hot.add(anchor)
+
+    def drop(self, signature: Signature) -> None:
+        """Keep this line no longer."""
+        if not signature.kept:
+            return
+        signature.line, signature.kept, signature.used = [], False, 0
+        for anchor in signature.anchors:
+            others = self._at[anchor]
+            others.remove(signature)
+            if not others:
+                del self._at[anchor]
+                self._hot.discard(anchor)
+
+    def join(self, seat: Seat) -> None:
+        """An agent is free: it stands in all kept lines of what it may serve."""
+        given_up: list[Signature] = []
+        hits = seat.anchors & self._hot
+        if seat.own in self._hot:
+            hits |= {seat.own}
+        for anchor in hits:
+            for signature in self._at[anchor]:
+                if signature.able >> seat.number & 1:
+                    self._insert(signature, seat)
+                    if signature.credit <= 0:
+                        given_up.append(signature)
+        for signature in given_up:
+            self.drop(signature)
+
+    def _insert(self, signature: Signature, seat: Seat) -> None:
+        line, entry = signature.line, signature.entry(seat)
+        if not line or line[-1] < entry:
+            line.append(entry)
+        elif len(signature.anchors) == 1:
+            insort(line, entry)
+        else:  # the agent may meet the same line under another anchor
+            at = bisect_left(line, entry)
+            if line[at] == entry:
+                return
+            line.insert(at, entry)
+        signature.credit -= 1
