@@ -58,6 +58,8 @@ class AgentLine:
     id: str
     """Digits of the extension, for example `8001`."""
     name: str
+    auto_answer: bool = False
+    """Whether the phone is asked to answer by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +222,7 @@ def render_configuration(
             "AGENT_ID": agent.id,
             # Quotes and control characters would end the callerid early.
             "AGENT_NAME": re.sub(r'["<>;\\\x00-\x1f\x7f]', "", agent.name),
+            "AGENT_AUTO_ANSWER": "yes" if agent.auto_answer else "no",
             "AGENT_ENDPOINT": sip_endpoint(agent.id),
             "AGENT_PASSWORD": credentials.sip[sip_endpoint(agent.id)],
         }

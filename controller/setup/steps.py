@@ -116,7 +116,11 @@ def configure_asterisk(settings: Settings, company: Company, credentials: Creden
         credentials,
         find_asterisk(settings),
         agents=[
-            AgentLine(agent.id, agent.name.get("en") or next(iter(agent.name.values())))
+            AgentLine(
+                agent.id,
+                agent.name.get("en") or next(iter(agent.name.values())),
+                auto_answer=agent.auto_answer,
+            )
             for agent in company.agents.values()
         ],
         queues=[QueueLine(queue) for queue in company.queues],

@@ -96,7 +96,7 @@ class Node:
         """Render, start, wait until the manager port greets."""
         conf = render_configuration(
             self.settings, self.credentials, self.program,
-            agents=[AgentLine(agent, f"客服{agent}") for agent in AGENTS],
+            agents=[AgentLine(agent, f"客服{agent}", auto_answer=agent == AGENTS[1]) for agent in AGENTS],
             queues=[QueueLine(queue) for queue in QUEUES],
         )  # fmt: skip
         dialplan = conf.with_name("extensions.conf")

@@ -86,6 +86,24 @@ async def until_nothing_is_left(node: Node) -> None:
 # --- with a controller ---------------------------------------------------------------------------
 
 
+async def test_only_a_phone_that_wants_it_is_asked_to_answer_by_itself(
+    stub: Stub, node: Node, rack: PhoneRack, trunk: Phone, agent: Phone
+) -> None:
+    asked = []
+    for number in ("8001", "8002"):
+        phone = agent if number == "8001" else await phone_of(rack, node, "agent8002")
+        stub.answers = {"menu": enqueue(), "tick": offer(number)}
+        call = await dial(trunk)
+        ringing = await phone.ringing(8)
+        asked.append({ringing.headers.get("Call-Info"), ringing.headers.get("Alert-Info")})
+        await call.hang_up()
+        await stub.user_event("HuawuLanded")
+    assert asked == [
+        {None},
+        {"<sip:huawu>;answer-after=0", "<sip:huawu>;info=alert-autoanswer"},
+    ]
+
+
 async def test_a_talk_is_announced_heard_and_recorded_on_two_tracks(
     stub: Stub, node: Node, trunk: Phone, agent: Phone, tmp_path: Path
 ) -> None:
