@@ -32,7 +32,7 @@ from typing import Any
 import yaml
 
 from acd.company import Company
-from acd.routing import in_order
+from acd.order import in_order
 from acd.rules import AgentProfile, Queue, Routing
 from acd.wishes import ActionRefused
 from telephony.events import (
@@ -110,7 +110,7 @@ class Scenario:
 
     def look_waiting(self, wanted: list[str]) -> None:
         waiting = [c for c in self.book.domain.contacts.values() if c.stage is CallStage.WAITING]
-        order = [c.id for c in in_order(waiting, self.book.company, self.book.at)]
+        order = [c.id for c in in_order(waiting, self.book.at)]
         assert order == wanted, f"waiting are {order}"
 
     def look_states(self, wanted: Mapping[str, str]) -> None:
@@ -211,6 +211,7 @@ SENTENCES: tuple[tuple[str, Act], ...] = (
     ),
     (r"(?P<agent>\d+) (?P<wish>is not ready)(?: for (?P<reason>[\w-]+))?", Scenario.wishes),
     (r"(?P<seconds>[\d.]+) s pass", lambda s, seconds: s.book.pass_(float(seconds))),
+    (r"the phone rings for (?P<contact>\w+)", lambda s, contact: s.book.land(contact)),
     (r"(?P<contact>\w+) is answered", lambda s, contact: s.book.answer(contact)),
     (
         r"(?P<contact>\w+) is (?P<how>declined|not answered|unreachable)",
