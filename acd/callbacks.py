@@ -19,7 +19,6 @@ from telephony.commands import (
     CancelWake,
     EndCall,
     KeepWaiting,
-    NextStep,
     SayGoodbye,
     TakePicture,
     WakeAt,
@@ -59,7 +58,7 @@ _NO_ANSWER = frozenset({0, 16, 18, 19})
 # --- asking for it -------------------------------------------------------------------------------
 
 
-def request_callback(domain: Domain, contact: Contact, why: str) -> NextStep | None:
+def request_callback(domain: Domain, contact: Contact, why: str) -> SayGoodbye | None:
     """A waiting contact becomes a callback and keeps its place.
 
     Args:

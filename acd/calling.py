@@ -52,7 +52,7 @@ def call_back(domain: Domain, contact: Contact) -> None:
                 ring=queue.ring,
                 label=queue.name.get("zh-CN", queue.id),
                 number=dialable(contact.caller),
-                language=contact.language,
+                queue=queue.id,
             )
         )
     else:

@@ -28,6 +28,7 @@ from telephony.events import (
     CallerArrived,
     CallerLeftOver,
     CallStage,
+    KeyPressed,
     MenuFinished,
     MenuStepTaken,
     NextStepAsked,
@@ -75,6 +76,7 @@ class Conversations:
         return {
             "menu": _quietly(self._menu),
             "tick": _quietly(self._tick),
+            "key": _quietly(self._key),
             "offer-ended": _quietly(self._offer_ended),
             "after": _quietly(self._after),
             "feature": _quietly(self._feature),
@@ -146,6 +148,15 @@ class Conversations:
         answer = self._service.ask(
             NextStepAsked(contact=session.uniqueid, channel=session.channel, variables=variables)
         )
+        await self._reply(session, answer)
+
+    async def _key(self, session: AgiSession) -> None:
+        """A key was pressed while waiting; who is not known yet is taken up by a tick."""
+        contact, key = session.uniqueid, (*session.arguments, "")[0]
+        if self._service.stage(contact) in (None, CallStage.MENU):
+            await self._tick(session)
+            return
+        answer = self._service.ask(KeyPressed(contact=contact, channel=session.channel, key=key))
         await self._reply(session, answer)
 
     async def _offer_ended(self, session: AgiSession) -> None:

@@ -9,11 +9,15 @@ import logging
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any
 
+from controller.originate import agent_first, customer_call
 from ivr.prompts import prompt_path
 from telephony.ami import AmiError, AmiLink, AmiMessage, AmiRefused
 from telephony.clock import Clock
 from telephony.commands import (
+    CallAgentFirst,
+    CallCustomer,
     Command,
+    EndCall,
     KeepEntry,
     MirrorAgent,
     MoveCaller,
@@ -37,6 +41,8 @@ CONTEXTS = (
     "huawu-offer",
     "huawu-after",
     "huawu-bye",
+    "huawu-callback",
+    "huawu-agent-first",
     "huawu-message",
 )
 
@@ -164,6 +170,14 @@ class Telephone:
                 self._begin(self._move(command))
             case KeepEntry():
                 self._begin(self._keep_entry(command))
+            case CallCustomer():
+                record = self._may_record(command.queue)
+                self._begin(self._originate(command, customer_call(command, record=record)))
+            case CallAgentFirst():
+                record = self._may_record(command.queue)
+                self._begin(self._originate(command, agent_first(command, record=record)))
+            case EndCall():
+                self._begin(self._end_call(command))
             case WriteQueueLog():
                 self._begin(self._write_queue_log(command))
 
@@ -190,6 +204,22 @@ class Telephone:
         except AmiError as error:
             log.warning("%s not carried out: %s", command, error)
             self._picture_wanted.set()
+
+    async def _originate(
+        self, command: CallCustomer | CallAgentFirst, fields: Sequence[tuple[str, str]]
+    ) -> None:
+        """Begin a call; what becomes of it is heard from its channel, or seen in a picture."""
+        try:
+            await self.link.action("Originate", fields)
+        except AmiError as error:
+            log.warning("contact %s is not called: %s", command.contact, error)
+            self._picture_wanted.set()
+
+    async def _end_call(self, command: EndCall) -> None:
+        try:
+            await self.link.action("Hangup", [("Channel", command.channel)])
+        except AmiError as error:
+            log.info("nothing to hang up for contact %s: %s", command.contact, error)
 
     async def _keep_entry(self, entry: KeepEntry) -> None:
         """All at once, so that an offer made in the same decision finds them on the channel."""

@@ -85,7 +85,7 @@ class CallAgentFirst:
     ring: int  # seconds
     label: str
     number: str  # the customer's: shown on the agent's phone
-    language: str
+    queue: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """From Asterisk's strings to typed events: strings die here.
 
-The dialplan in ``asterisk-conf/extensions.conf`` sends three user events (``HuawuLanded``,
-``HuawuAnswered``, ``HuawuTalkEnded``) and keeps the queue entry in channel variables, so that a
+The dialplan in ``asterisk-conf/extensions.conf`` sends user events (``HuawuLanded``,
+``HuawuAnswered``, ``HuawuTalkEnded`` and their like) and keeps the queue entry in channel variables, so that a
 contact can be adopted from its channel alone. A caller's channel is the one whose Uniqueid is the
 contact's id; an agent's is recognised by its endpoint's name, which callers cannot choose.
 """
@@ -12,7 +12,9 @@ from collections.abc import Iterable, Mapping
 from telephony.ami import AmiMessage
 from telephony.events import (
     AgentAnswered,
+    AgentWaits,
     CallerLanded,
+    CustomerReached,
     LegFound,
     LegHungUp,
     OfferEnd,
@@ -88,15 +90,21 @@ def wire_event(message: AmiMessage, now: float) -> WireEvent | None:
 
 
 def _user_event(message: AmiMessage, now: float) -> WireEvent | None:
-    contact, agent = message.get("Contact"), message.get("Agent")
+    contact, agent, channel = message.get("Contact"), message.get("Agent"), message.get("Channel")
     offer = _number(message.get("Offer"))
     if not contact or not agent:
         return None
     match message.get("UserEvent"):
         case "HuawuLanded":
             return CallerLanded(at=now, contact=contact, agent=agent, offer=offer)
+        case "HuawuReached":
+            return CustomerReached(
+                at=now, contact=contact, agent=agent, offer=offer, channel=channel
+            )
+        case "HuawuAgentWaits":
+            return AgentWaits(at=now, contact=contact, agent=agent, offer=offer, channel=channel)
         case "HuawuAnswered":
-            channel = message.get("Channel")
+            channel = message.get("Leg") or channel
             return AgentAnswered(at=now, contact=contact, agent=agent, offer=offer, channel=channel)
         case "HuawuTalkEnded":
             by = Party.CALLER if message.get("By") == "caller" else Party.AGENT

@@ -194,7 +194,7 @@ class Stack:
         """Whether a caller waits and has heard all announcements, as Asterisk sees it."""
         lines = (await self.console("core show channels concise")).splitlines()
         own = [line for line in lines if line.endswith(f"!{contact}")]
-        return any("!huawu-wait!" in line and "!MusicOnHold!" in line for line in own)
+        return any("!huawu-wait!" in line and "!WaitExten!" in line for line in own)
 
     async def bridges(self) -> list[str]:
         """The live bridges, as the console shows them."""
