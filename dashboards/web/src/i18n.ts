@@ -32,7 +32,7 @@ export function setLanguage(chosen: Language): void {
 }
 
 /** A text that the server sent in every language. */
-export function named(names: Record<string, string> | undefined): string {
+export function named(names: Record<string, string> | null | undefined): string {
   return names?.[language()] ?? Object.values(names ?? {})[0] ?? ''
 }
 
