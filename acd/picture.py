@@ -12,6 +12,7 @@ from acd.contact import Contact
 from acd.domain import Domain
 from acd.offers import LANDING, end_offer
 from acd.placing import take_up, wait_again
+from acd.takeover import adopt_offer, record_entry
 from acd.talks import caller_gone, pair, part
 from acd.wishes import set_reachable
 from telephony.commands import ReturnToWaiting, WakeAt
@@ -40,6 +41,11 @@ def picture_taken(domain: Domain, event: PictureTaken) -> None:
         if leg.contact not in domain.contacts and leg.context in QUEUED_CONTEXTS:
             adopt_waiting(domain, leg.contact, leg.channel, leg.variables, changed=0.0)
     agent_legs = {leg.contact for leg in event.legs if leg.agent}
+    ringing = {
+        leg.contact: leg.agent
+        for leg in event.legs
+        if leg.agent in domain.agents and not leg.bridge
+    }
     for contact in list(domain.contacts.values()):
         if contact.stage in (CallStage.CALLBACK, CallStage.CALLING):
             if contact.changed >= event.at:
@@ -49,6 +55,7 @@ def picture_taken(domain: Domain, event: PictureTaken) -> None:
                 continue
         if contact.changed < event.at:
             _compare(domain, contact, callers.get(contact.id), partners.get(contact.id))
+            _see_offer(domain, contact, callers.get(contact.id), ringing.get(contact.id, ""))
     _free_agents_without_contact(domain)
 
 
@@ -99,6 +106,7 @@ def adopt_waiting(
     take_up(domain, contact, queue.id)
     if (priority := variables.get("HUAWU_PRIORITY", "")).isdigit():
         contact.priority = int(priority)
+    record_entry(domain, contact, arrived=known is not None)
     wait_again(domain, contact)
     return contact
 
@@ -123,6 +131,17 @@ def _compare(
             end_offer(domain, contact, OfferEnd.NOT_LANDED)
     elif contact.stage is CallStage.WAITING and contact.doubtful:
         contact.doubtful = False
+        domain.touch(contact)
+
+
+def _see_offer(domain: Domain, contact: Contact, caller: LegFound | None, ringing: str) -> None:
+    """A phone rings for this contact: an offer that a former controller began."""
+    if caller is None or not ringing or caller.context != OFFER_CONTEXT:
+        return
+    if contact.stage is CallStage.WAITING:
+        adopt_offer(domain, contact, ringing, caller.variables)
+    elif contact.stage is CallStage.OFFERED and contact.agent == ringing and not contact.landed:
+        contact.landed = True
         domain.touch(contact)
 
 
