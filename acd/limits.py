@@ -11,9 +11,9 @@ from collections.abc import Iterable
 from acd.callbacks import request_callback
 from acd.contact import Contact
 from acd.domain import Domain
-from acd.placing import leave_queue, overflow
+from acd.placing import fits, leave_queue, overflow
 from acd.requirement import Requirement
-from acd.rules import Exit, holds
+from acd.rules import Exit
 from telephony.commands import LeaveMessage, MoveCaller, NextStep, SayGoodbye
 from telephony.events import AgentState, CallStage, LimitReached, QueueEnd
 
@@ -169,12 +169,15 @@ def _somebody_able(domain: Domain, contact: Contact, *, signed_in: bool) -> bool
 
 def _overflows(domain: Domain, contact: Contact) -> bool:
     rings = domain.company.queue(contact.queue).rings
-    return any(ring.overflow and holds(ring.when, contact.attributes) for ring in rings)
+    return any(ring.overflow and fits(ring.when, contact) for ring in rings)
 
 
 def widest_requirement(domain: Domain, contact: Contact) -> Requirement:
     """Whom the contact asks for once all rings have opened."""
-    return domain.company.requirement(contact.queue, contact.language)
+    rings = len(domain.company.queue(contact.queue).rings)
+    return domain.company.requirement(
+        contact.queue, contact.language, contact.attributes, rings, contact.caller
+    )
 
 
 def _waiting(domain: Domain, names: Iterable[str]) -> list[Contact]:

@@ -8,12 +8,13 @@ Timers of a waiting contact: ``widen:ID`` (the next ring), ``preferred:ID`` (the
 ends) and ``limit:ID`` (the longest wait).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from acd.agent import Agent
+from acd.company import PlaceRules, facts_of
 from acd.contact import Contact
 from acd.domain import Domain
-from acd.rules import Queue, Rule, holds
+from acd.rules import Condition, Queue, holds
 from telephony.commands import CancelWake, KeepEntry, WakeAt
 from telephony.events import (
     AgentState,
@@ -81,15 +82,14 @@ def take_up(domain: Domain, contact: Contact, queue_id: str) -> None:
     """Give a contact whose ``entered`` and ``queued`` are set all that the queue's rules say."""
     queue = domain.company.queue(queue_id)
     contact.queue, contact.ring = queue.id, 0
-    contact.priority = domain.company.priority_of(queue.priority)
-    contact.threshold, contact.aging = queue.threshold, queue.aging
-    for rule in _rules(domain, contact):
-        if rule.priority is not None:
-            contact.priority = domain.company.priority_of(rule.priority)
-        if rule.threshold is not None:
-            contact.threshold = rule.threshold
+    rules = domain.company.place_rules(queue.id, contact.language, contact.attributes)
+    contact.priority, contact.threshold, contact.aging = (
+        rules.priority,
+        rules.threshold,
+        rules.aging,
+    )
     _ask_for(domain, contact)
-    _prefer_by_rule(domain, contact, queue)
+    _prefer_by_rule(domain, contact, queue, rules)
     domain.touch(contact)
     domain.order(WakeAt(key=f"limit:{contact.id}", at=contact.entered + queue.limits.wait.max))
 
@@ -146,12 +146,17 @@ def open_rings(domain: Domain, contact: Contact) -> None:
             return
         contact.ring += 1
         domain.touch(contact)
-        if not holds(ring.when, contact.attributes):
+        if not fits(ring.when, contact):
             continue
         if ring.overflow is None:
             _widen(domain, contact)
         elif not contact.promised and overflow(domain, contact, ring.overflow):
             return
+
+
+def fits(condition: Condition, contact: Contact) -> bool:
+    """Does a ring's or a rule's condition hold for this contact?"""
+    return holds(condition, facts_of(contact.queue, contact.language, contact.attributes))
 
 
 def _widen(domain: Domain, contact: Contact) -> None:
@@ -169,7 +174,9 @@ def _widen(domain: Domain, contact: Contact) -> None:
 
 
 def _ask_for(domain: Domain, contact: Contact) -> None:
-    contact.requirement = domain.company.requirement(contact.queue, contact.language)
+    contact.requirement = domain.company.requirement(
+        contact.queue, contact.language, contact.attributes, contact.ring, contact.caller
+    )
 
 
 def overflow(domain: Domain, contact: Contact, queue_id: str, note: str = "") -> bool:
@@ -205,15 +212,14 @@ def prefer(domain: Domain, contact: Contact, agent_id: str, *, by: str, wait: fl
     domain.touch(contact)
 
 
-def _prefer_by_rule(domain: Domain, contact: Contact, queue: Queue) -> None:
+def _prefer_by_rule(domain: Domain, contact: Contact, queue: Queue, rules: PlaceRules) -> None:
     contact.preferred, contact.preferred_by, contact.preferred_until = "", "", 0.0
-    agent_id, by, wait = "", "", 0
+    agent_id, by, wait = "", "", 0.0
     if queue.sticky and contact.caller:  # a withheld number is nobody's
         agent_id = domain.served.last_agent(contact.caller, queue.sticky.days, domain.now)
         by, wait = "rule:sticky", queue.sticky.wait
-    for rule in _rules(domain, contact):
-        if rule.preferred is not None:
-            agent_id, by, wait = rule.preferred, f"rule:{rule.name}", rule.wait
+    if rules.preferred:
+        agent_id, by, wait = rules.preferred, rules.preferred_by, rules.wait
     agent = domain.agents.get(agent_id)
     if agent is None or agent.state is AgentState.SIGNED_OUT or not _may(domain, contact, agent):
         return
@@ -244,12 +250,3 @@ def release_holds(domain: Domain) -> None:
     for contact in domain.contacts.values():
         if contact.preferred in away and contact.preferred_until:
             hold_over(domain, contact)
-
-
-def _rules(domain: Domain, contact: Contact) -> Iterator[Rule]:
-    """The routing rules that hold for this contact in its queue, in order."""
-    for rule in domain.company.routing.rules:
-        if rule.queues and contact.queue not in rule.queues:
-            continue
-        if holds(rule.when, contact.attributes):
-            yield rule
