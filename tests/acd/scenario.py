@@ -39,10 +39,14 @@ from telephony.events import (
     AgentWish,
     CallerArrived,
     CallStage,
+    CustomerReached,
+    KeyPressed,
+    LegHungUp,
     MenuFinished,
     OfferEnd,
     OfferMade,
     PhoneChanged,
+    PlaceWished,
     QueueEntryEnded,
 )
 from tests.acd.playbook import Playbook
@@ -192,6 +196,36 @@ class Scenario:
         self.book.land(contact)
         self.book.returned(contact, ends[how])
 
+    def presses(self, contact: str, key: str) -> None:
+        """A key in the waiting loop; the caller of a promised callback hangs up."""
+        self.book.tell(KeyPressed(contact=contact, channel=f"ch-{contact}", key=key))
+        if self.book.domain.contacts[contact].stage is CallStage.CALLBACK:
+            self.book.caller_hangs_up(contact)
+
+    def customer(self, contact: str, how: str) -> None:
+        """What becomes of the call to a customer who is called back."""
+        known = self.book.domain.contacts[contact]
+        if how == "answers":
+            self.book.tell(
+                CustomerReached(
+                    at=self.book.at, contact=contact, agent=known.agent, offer=known.offer,
+                    channel=f"ch-{contact}",
+                )
+            )  # fmt: skip
+            self.book.answer(contact)
+        else:
+            causes = {"does not answer": 19, "is busy": 17}
+            self.book.tell(
+                LegHungUp(
+                    at=self.book.at, contact=contact, channel="out", agent="", cause=causes[how]
+                )
+            )
+
+    def supervisor(self, contact: str, what: str, value: str) -> None:
+        fields = {"priority": "priority", "queue": "queue", "agent": "preferred"}
+        wished = {fields[what]: int(value) if what == "priority" else value}
+        self.book.tell(PlaceWished(contact=contact, author="supervisor:chen", **wished))
+
     def phone(self, agent: str, how: str) -> None:
         self.book.tell(PhoneChanged(at=self.book.at, agent=agent, reachable=how == "is back"))
 
@@ -211,6 +245,16 @@ SENTENCES: tuple[tuple[str, Act], ...] = (
     ),
     (r"(?P<agent>\d+) (?P<wish>is not ready)(?: for (?P<reason>[\w-]+))?", Scenario.wishes),
     (r"(?P<seconds>[\d.]+) s pass", lambda s, seconds: s.book.pass_(float(seconds))),
+    (r"(?P<contact>\w+) presses (?P<key>[0-9*#])", Scenario.presses),
+    (
+        r"the customer of (?P<contact>\w+) (?P<how>answers|does not answer|is busy)",
+        Scenario.customer,
+    ),
+    (
+        r"the supervisor gives (?P<contact>\w+) the (?P<what>priority|queue|agent)"
+        r" (?P<value>\S+)",
+        Scenario.supervisor,
+    ),
     (r"the phone rings for (?P<contact>\w+)", lambda s, contact: s.book.land(contact)),
     (r"(?P<contact>\w+) is answered", lambda s, contact: s.book.answer(contact)),
     (
