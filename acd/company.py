@@ -150,6 +150,18 @@ class Company:
         """What the company calls this reason for not being ready; None when it does not."""
         return next((rule.name for rule in self.routing.breaks if rule.id == reason), None)
 
+    def declared(self, attributes: Mapping[str, str]) -> dict[str, str]:
+        """Those attributes that ``routing.yaml`` declares, with a value that they may have.
+
+        What a channel carries is checked with it: anybody's word until then.
+        """
+        values_of = self.routing.attributes
+        return {
+            name: value
+            for name, value in attributes.items()
+            if name in values_of and (not values_of[name] or value in values_of[name])
+        }
+
     def priority_of(self, priority: int | str) -> int:
         """The number of a priority, which may be a class's name. Raises KeyError."""
         return priority if isinstance(priority, int) else self.routing.classes[priority]

@@ -15,6 +15,7 @@ from acd.placing import take_up, wait_again
 from acd.takeover import adopt_offer, record_entry
 from acd.talks import caller_gone, pair, part
 from acd.wishes import set_reachable
+from telephony.attributes import attributes_from_variable
 from telephony.commands import ReturnToWaiting, WakeAt
 from telephony.events import AgentState, CallStage, LegFound, OfferEnd, Party, PictureTaken
 
@@ -100,6 +101,9 @@ def adopt_waiting(
         stage=CallStage.WAITING,
         changed=changed,
         language=language,
+        attributes=domain.company.declared(
+            attributes_from_variable(variables.get("HUAWU_ATTRIBUTES", ""))
+        ),
         entered=queued,
         queued=queued,
     )

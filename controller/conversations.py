@@ -20,6 +20,7 @@ from ivr.line import AgiLine
 from ivr.prompts import prompt_path
 from ivr.versions import FlowVersions
 from telephony.agi import AgiError, AgiSession
+from telephony.attributes import attributes_to_variable
 from telephony.clock import Clock
 from telephony.commands import KeepWaiting, LeaveMessage, NextStep, SayGoodbye, TakeOffer
 from telephony.events import (
@@ -115,7 +116,12 @@ class Conversations:
     async def _enqueue(self, session: AgiSession, outcome: Outcome) -> None:
         queue, language = outcome.queue, outcome.language
         answer = self._service.ask(
-            MenuFinished(contact=session.uniqueid, queue=queue, language=language)
+            MenuFinished(
+                contact=session.uniqueid,
+                queue=queue,
+                language=language,
+                attributes=outcome.attributes,
+            )
         )
         await self._keep_entry(session)
         await self._reply(session, answer, outcome.announcement)
@@ -133,6 +139,7 @@ class Conversations:
             "HUAWU_ENQUEUED": f"{contact.queued:.3f}",
             "HUAWU_PRIORITY": str(contact.priority),
             "HUAWU_LANGUAGE": contact.language,
+            "HUAWU_ATTRIBUTES": attributes_to_variable(contact.attributes),
             "HUAWU_MUSIC": queue.music,
             "HUAWU_RECORD": "1" if self._may_record(queue.id) else "",
             "HUAWU_QUEUE": queue.id,

@@ -1,6 +1,6 @@
 """The customers whom the menu knows by their number. Pure but for reading the file."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from store.source import BadFile, check_source, read_source
 from telephony.numbers import plain_number
+
+#: The attribute that a customer's level becomes.
+TIER = "tier"
 
 
 class Customer(BaseModel):
@@ -44,8 +47,13 @@ class CustomerBook:
         return self.by_number.get(plain) if plain else None
 
 
-def load_customers(file: Path) -> CustomerBook:
-    """Read customers.yaml. Raises BadFile with every problem found."""
+def load_customers(file: Path, tiers: Collection[str] = ()) -> CustomerBook:
+    """Read customers.yaml. Raises BadFile with every problem found.
+
+    Args:
+        file: the customers.
+        tiers: the values of the attribute ``tier``, which a level becomes; empty: any.
+    """
     source = read_source(file)
     customers = check_source(source, _File).customers
     seen: dict[str, int] = {}
@@ -59,6 +67,14 @@ def load_customers(file: Path) -> CustomerBook:
                     ("customers", index),
                     f"{customer.number} is here twice (first on line {line})",
                     "remove one of the two",
+                )
+            )
+        if tiers and customer.level not in tiers:
+            problems.append(
+                source.problem(
+                    ("customers", index, "level"),
+                    f"the attribute tier is never {customer.level}",
+                    f"routing.yaml has {', '.join(tiers)}",
                 )
             )
     if problems:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol, TypeAlias
 
-from ivr.customers import Customer
+from ivr.customers import TIER, Customer
 from ivr.flow import Flow
 from ivr.nodes import (
     BACK_KEY,
@@ -93,7 +93,7 @@ class Outcome:
     """Recordings (paths without extension) to play once the caller has the place in the queue,
     so that no prompt delays a match."""
     attributes: Mapping[str, str] = field(default_factory=dict)
-    """What the menu learned: `customer_level`, `customer_name`, `menu_version`."""
+    """What the distribution may ask for: `tier` of a known customer, and what nodes `set`."""
 
 
 async def run_dialogue(
@@ -132,12 +132,15 @@ class _Walk:
         self.node = self.flow.data.start
         self.language = self._default_language()
         self.reason = Reason.CHOICE
-        self.menus: list[str] = []  # menus that * goes back to
+        self.attributes: dict[str, str] = {}
+        # Menus that * goes back to, each with the attributes that the caller had there.
+        self.menus: list[tuple[str, dict[str, str]]] = []
         self.typed_ahead = ""  # a key pressed during a text before a menu
 
     async def run(self) -> Outcome:
         for _ in range(MAX_STEPS):
             self.on_step(self.node, "")
+            self.attributes.update(self.flow.nodes[self.node].set)
             step = await self._step(self.node, self.flow.nodes[self.node])
             if isinstance(step, Outcome):
                 return step
@@ -146,12 +149,16 @@ class _Walk:
         person = self._to_person(Reason.NO_SUCCESS)
         self.on_step(person, "")
         self.node = person
+        self.attributes.update(self.flow.nodes[person].set)
         return self._queue(self.flow.nodes[person])
 
     def outcome(self, ending: Ending) -> Outcome:
         """The outcome at the present node."""
         return Outcome(
-            ending=ending, node=self.node, language=self.language, attributes=self._attributes()
+            ending=ending,
+            node=self.node,
+            language=self.language,
+            attributes=dict(self.attributes),
         )
 
     # ---- nodes ----
@@ -169,6 +176,8 @@ class _Walk:
                 return node.open if self._open(node.hours) else node.closed
             case CustomerNode():
                 level = self.customer.level if self.customer else ""
+                if level:
+                    self.attributes[TIER] = level
                 return node.cases.get(level, node.otherwise)
             case Language():
                 return await self._language(name, node)
@@ -185,12 +194,12 @@ class _Walk:
             key = await self._ask(name, node.wait)
             self.on_step(name, key)
             if key in node.keys:
-                self.menus.append(name)
+                self.menus.append((name, dict(self.attributes)))
                 return node.keys[key]
             if key == PERSON_KEY:
                 return self._to_person(Reason.PERSON_KEY)
             if key == BACK_KEY:
-                return self.menus.pop() if self.menus else name
+                return self._back(name)
             if attempt + 1 < node.tries:
                 await self._complain(key)
         return self._to_person(Reason.NO_SUCCESS)
@@ -209,7 +218,7 @@ class _Walk:
                 return self._to_person(Reason.PERSON_KEY)
             if key != BACK_KEY and attempt + 1 < node.tries:
                 await self._complain(key)
-        self.menus.append(name)
+        self.menus.append((name, dict(self.attributes)))
         return node.next
 
     def _queue(self, node: Node) -> Outcome:
@@ -221,7 +230,7 @@ class _Walk:
             queue=node.queue,
             reason=self.reason,
             announcement=tuple(self._texts(self.node, [self.language])),
-            attributes=self._attributes(),
+            attributes=dict(self.attributes),
         )
 
     # ---- hearing and speaking ----
@@ -258,6 +267,13 @@ class _Walk:
         self.reason = reason
         return self.flow.data.person
 
+    def _back(self, name: str) -> str:
+        """The menu before this one; what was set since then holds no more."""
+        if not self.menus:
+            return name
+        menu, self.attributes = self.menus.pop()
+        return menu
+
     def _open(self, hours: str) -> bool:
         return self.version.hours.is_open(hours, self.now())
 
@@ -266,10 +282,3 @@ class _Walk:
             if isinstance(node, Language):
                 return node.default
         return self.flow.data.languages[0]
-
-    def _attributes(self) -> dict[str, str]:
-        known = {"menu_version": str(self.version.number)}
-        if self.customer:
-            known["customer_level"] = self.customer.level
-            known["customer_name"] = self.customer.name
-        return known

@@ -42,6 +42,8 @@ class Surroundings:
     shelf: PromptShelf
     queues: Collection[str]
     hours: Collection[str]
+    attributes: Mapping[str, Collection[str]] = field(default_factory=dict)
+    """Attribute to its values, as ``routing.yaml`` declares them; no values: any will do."""
 
 
 def load_flow(file: Path, around: Surroundings, *, recorded: bool = True) -> Flow:
@@ -160,6 +162,7 @@ def _references(data: FlowData, source: Source, around: Surroundings) -> Iterato
                 f"there is no queue '{node.queue}'",
                 f"queues.yaml has {', '.join(sorted(around.queues))}",
             )
+        yield from _attributes(source, at, node, around.attributes)
         if isinstance(node, Hours) and node.hours not in around.hours:
             yield source.problem(
                 (*at, "hours"),
@@ -176,6 +179,26 @@ def _references(data: FlowData, source: Source, around: Surroundings) -> Iterato
                         f"'{language}' is no language of this flow",
                         f"languages are {', '.join(data.languages)}",
                     )
+
+
+def _attributes(
+    source: Source, at: Where, node: Node, declared: Mapping[str, Collection[str]]
+) -> Iterator[Problem]:
+    for name, value in node.set.items():
+        where: Where = (*at, "set", name)
+        if name not in declared:
+            known = f"; there are {', '.join(declared)}" if declared else ""
+            yield source.problem(
+                where,
+                f"there is no attribute '{name}'",
+                f"declare it under attributes in routing.yaml{known}",
+            )
+        elif declared[name] and value not in declared[name]:
+            yield source.problem(
+                where,
+                f"'{name}' is never '{value}'",
+                f"routing.yaml has {', '.join(declared[name])}",
+            )
 
 
 # ---- texts ----

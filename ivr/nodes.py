@@ -16,8 +16,16 @@ Text: TypeAlias = dict[str, Annotated[str, Field(min_length=1, max_length=500)]]
 """Language to what is said. 500 characters are two minutes of speech."""
 
 
+AttributeName: TypeAlias = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
+AttributeValue: TypeAlias = Annotated[str, Field(min_length=1, max_length=40)]
+
+
 class _Node(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    set: dict[AttributeName, AttributeValue] = {}
+    """Attributes that a caller who comes here gets; ``routing.yaml`` declares them, and the
+    rules of distribution may ask for them. Going back with * takes them away again."""
 
 
 class Say(_Node):
@@ -64,7 +72,10 @@ class Hours(_Node):
 
 
 class Customer(_Node):
-    """Branches on the level of the customer who calls, known by number."""
+    """Branches on the level of the customer who calls, known by number.
+
+    The level becomes the attribute ``tier``.
+    """
 
     kind: Literal["customer"]
     cases: dict[str, NodeName]

@@ -9,7 +9,7 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-from ivr.customers import CustomerBook, load_customers
+from ivr.customers import TIER, CustomerBook, load_customers
 from ivr.flow import Flow, Surroundings, load_flow
 from ivr.hours import OpeningHours, load_hours
 from ivr.prompts import load_catalogue
@@ -41,6 +41,20 @@ def queue_names(source: Source) -> frozenset[str]:
     )
 
 
+def attribute_values(source: Source | None) -> dict[str, tuple[str, ...]]:
+    """The attributes in routing.yaml with their values (the rest of it is acd's business)."""
+    declared = source.data.get("attributes") if source and isinstance(source.data, dict) else None
+    return {
+        name: tuple(str(value) for value in values) if isinstance(values, list) else ()
+        for name, values in (declared.items() if isinstance(declared, dict) else ())
+    }
+
+
+def _routing(company: Path) -> Source | None:
+    file = company / "routing.yaml"
+    return read_source(file) if file.exists() else None
+
+
 def load_version(company: Path, number: int = 1, *, recorded: bool = True) -> FlowVersion:
     """Load the main menu of a company folder. Raises BadFile with every problem found."""
     hours = load_hours(company / "hours.yaml")
@@ -48,12 +62,13 @@ def load_version(company: Path, number: int = 1, *, recorded: bool = True) -> Fl
         shelf=load_catalogue(),
         queues=queue_names(read_source(company / "queues.yaml")),
         hours=frozenset(hours.weeks),
+        attributes=(attributes := attribute_values(_routing(company))),
     )
     return FlowVersion(
         number=number,
         flow=load_flow(company / MAIN_MENU, around, recorded=recorded),
         hours=hours,
-        customers=load_customers(company / "customers.yaml"),
+        customers=load_customers(company / "customers.yaml", attributes.get(TIER, ())),
     )
 
 
