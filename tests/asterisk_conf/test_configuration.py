@@ -138,7 +138,7 @@ def test_every_agi_is_bounded_and_has_a_way_on(dialplan: dict[str, Lines]) -> No
                 rest = [step[3] for step in found[index:]]
                 assert "Set(TIMEOUT(absolute)=0)" in rest, (context, extension)
                 asked += 1
-    assert asked == 6
+    assert asked == 8
 
 
 def test_phones_reach_exact_numbers_only(dialplan: dict[str, Lines]) -> None:
@@ -187,7 +187,7 @@ def test_the_manager_listens_on_loopback_for_one_user(etc: Path) -> None:
     assert sections["general"]["webenabled"] == "no"
     user = sections["huawu"]
     assert set(user["read"].split(",")) == {"system", "call", "user"}
-    assert set(user["write"].split(",")) == {"call", "agent", "reporting"}
+    assert set(user["write"].split(",")) == {"call", "agent", "reporting", "originate"}
     assert len(user["secret"]) >= 24
     assert "permit" in user
 
