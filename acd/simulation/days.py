@@ -1,0 +1,66 @@
+"""Independent days of one traffic file: drawn, played, put together."""
+
+import datetime
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from acd.company import Company
+from acd.simulation.calibration import pairs
+from acd.simulation.outcome import Outcome, Watch
+from acd.simulation.traffic import Traffic
+from acd.simulation.twin import Twin
+
+#: After the last arrival and the last shift a day is played on for so many seconds.
+AFTER = 2 * 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Day:
+    """One simulated day."""
+
+    number: int  # from 1
+    outcome: Outcome
+    told: list[tuple[float, float]]  # (told, came), see ``calibration``
+    watch: Watch
+    start: float  # Unix seconds
+    hours: float  # simulated
+    seconds: float  # of real time
+    events: int  # that the distribution took
+    offers: int
+
+
+def play_days(
+    company: Company,
+    traffic: Traffic,
+    *,
+    days: int,
+    seed: int,
+    zone: datetime.tzinfo,
+    is_open: Callable[[str, float], bool] = lambda _hours, _now: True,
+) -> Iterator[Day]:
+    """Draw and play independent days. The streams of different days do not overlap: each gets a
+    child of the seed (``numpy.random.SeedSequence.spawn``).
+    """
+    for number, child in enumerate(np.random.SeedSequence(seed).spawn(days), start=1):
+        people, phones = (np.random.default_rng(part) for part in child.spawn(2))
+        script = traffic.script(people, zone)
+        watch = Watch(company)
+        twin = Twin(
+            company=company, rng=phones, hear=watch.hear, phones=traffic.phones, is_open=is_open
+        )
+        began = time.perf_counter()
+        twin.play(script, until=script.end + AFTER)
+        yield Day(
+            number=number,
+            outcome=watch.outcome(twin.now),
+            told=pairs(watch),
+            watch=watch,
+            start=script.start,
+            hours=(script.end - script.start) / 3600,
+            seconds=time.perf_counter() - began,
+            events=twin.handled,
+            offers=watch.offers,
+        )
