@@ -30,6 +30,7 @@ TRANSITIONS: Mapping[tuple[AgentState, str], AgentState] = {
     (AgentState.OFFERED, "unreachable"): AgentState.NOT_READY,
     (AgentState.OFFERED, "offer_withdrawn"): AgentState.READY,
     (AgentState.TALKING, "parted"): AgentState.WRAP_UP,
+    (AgentState.TALKING, "consult_over"): AgentState.READY,
     (AgentState.WRAP_UP, AgentWish.READY): AgentState.READY,
     (AgentState.WRAP_UP, AgentWish.NOT_READY): AgentState.NOT_READY,
     (AgentState.WRAP_UP, AgentWish.SIGN_OUT): AgentState.SIGNED_OUT,

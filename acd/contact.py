@@ -3,6 +3,7 @@
 The drawing in ARCHITECTURE.md is generated from ``TRANSITIONS``.
 """
 
+import enum
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -28,9 +29,44 @@ TRANSITIONS: Mapping[tuple[CallStage, str], CallStage] = {
     (CallStage.OFFERED, "answered"): CallStage.TALKING,
     (CallStage.OFFERED, "adopted"): CallStage.TALKING,
     (CallStage.TALKING, "parted"): CallStage.AFTER,
+    (CallStage.TALKING, "transferred"): CallStage.WAITING,
+    (CallStage.TALKING, "to_menu"): CallStage.MENU,
+    (CallStage.TALKING, "to_outside"): CallStage.OUTSIDE,
+    (CallStage.OUTSIDE, "returned"): CallStage.WAITING,
+    (CallStage.OUTSIDE, "parted"): CallStage.AFTER,
     (CallStage.AFTER, "queued"): CallStage.WAITING,
     (CallStage.AFTER, "adopted"): CallStage.TALKING,
 }
+
+
+class ConsultStage(enum.StrEnum):
+    """How far a consultation has come."""
+
+    RINGING = "ringing"
+    TALKING = "talking"
+    GATHERING = "gathering"  # on the way into a conference
+    CONFERENCE = "conference"
+
+
+@dataclass(slots=True)
+class Consult:
+    """Somebody else on a contact's talk: asked while the caller is on hold, or with both."""
+
+    target: str  # "agent" or "outside"
+    to: str  # the agent or the number
+    offer: int
+    author: str
+    since: float  # Unix seconds
+    stage: ConsultStage = ConsultStage.RINGING
+    landed: bool = False  # the agent's leg has begun to call
+    leg: str = ""  # the colleague's channel, from the answer on
+    answered: float = 0.0
+    joined: float = 0.0  # talks with the caller since then
+
+    @property
+    def agent(self) -> str:
+        """The colleague, "" for a number outside."""
+        return self.to if self.target == "agent" else ""
 
 
 @dataclass(slots=True)
@@ -64,6 +100,11 @@ class Contact:
     landed: bool = False
     answered: float = 0.0
     parted: float = 0.0  # the agent's leg went first
+    leg: str = ""  # the agent's channel
+    count: int = 0  # the highest number that an offer, consultation or adopted talk had
+    held: float = 0.0  # seconds on hold in this talk, without those of a hold that goes on
+    held_since: float = 0.0  # Unix seconds; 0.0: not on hold
+    consult: Consult | None = None
     doubtful: bool = False  # a move got lost: no offer until the caller's channel is heard of
     promised: float = 0.0  # when a callback was promised that has not ended yet; else 0.0
     attempts: int = 0  # how often the customer was called
@@ -91,5 +132,10 @@ class Contact:
                 **plain,
                 "stage": CallStage(plain["stage"]),
                 "requirement": Requirement.from_plain(plain.get("requirement", {})),
+                "consult": _consult(plain.get("consult")),
             }
         )
+
+
+def _consult(plain: Mapping[str, Any] | None) -> Consult | None:
+    return Consult(**{**plain, "stage": ConsultStage(plain["stage"])}) if plain else None

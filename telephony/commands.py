@@ -89,6 +89,56 @@ class CallAgentFirst:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StartConsult:
+    """The caller hears music, the agent's leg calls a colleague or a number outside."""
+
+    contact: str
+    channel: str  # the caller's
+    leg: str  # the agent's channel
+    agent: str  # the colleague, or "" for ``number``
+    number: str
+    offer: int
+    ring: int  # seconds
+    label: str  # what the colleague's phone shows beside the agent's number
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnterRoom:
+    """Bring legs of a contact into its room; a leg whose partner is not among them loses it."""
+
+    contact: str
+    legs: tuple[str, ...]  # one or two channels, not the caller's
+    released: str = ""  # the agent's channel, when the colleague takes over
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowIntoRoom:
+    """Bring a caller who is on hold to who has entered the room."""
+
+    contact: str
+    channel: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassToMenu:
+    """Bring a caller out of a talk to a node of the menu."""
+
+    contact: str
+    channel: str
+    node: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassOutside:
+    """Bring a caller out of a talk to a number outside the house."""
+
+    contact: str
+    channel: str
+    number: str  # digits only
+    ring: int  # seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EndCall:
     """Hang a channel up; nothing happens when it is gone."""
 
@@ -146,6 +196,11 @@ Command: typing.TypeAlias = (
     | MoveCaller
     | CallCustomer
     | CallAgentFirst
+    | StartConsult
+    | EnterRoom
+    | FollowIntoRoom
+    | PassToMenu
+    | PassOutside
     | EndCall
     | MirrorAgent
     | WriteQueueLog

@@ -68,6 +68,7 @@ class CallStage(enum.StrEnum):
     OFFERED = "offered"
     TALKING = "talking"
     AFTER = "after"
+    OUTSIDE = "outside"  # talks, or is about to talk, with a number outside the house
 
 
 class CallResult(enum.StrEnum):
@@ -88,6 +89,20 @@ class CallbackEnd(enum.StrEnum):
     EXPIRED = "expired"
     CANCELLED = "cancelled"
     RESUMED = "resumed"  # the customer dialled again and took the place back
+
+
+class ConsultEnd(enum.StrEnum):
+    """What came of asking a colleague while the caller heard music."""
+
+    TRANSFERRED = "transferred"  # the colleague took the caller over
+    CONFERENCE = "conference"  # all three talk
+    CANCELLED = "cancelled"  # the agent went back to the caller
+    DECLINED = "declined"
+    TIMED_OUT = "timed_out"
+    UNREACHABLE = "unreachable"
+    LEFT = "left"  # the colleague hung up, or the agent before there was an answer
+    CALLER_GONE = "caller_gone"
+    LOST = "lost"  # nobody saw what became of it
 
 
 class Party(enum.StrEnum):
@@ -232,7 +247,97 @@ class TalkEnded:
     agent: str
     offer: int
     by: Party
-    talked: float  # seconds
+    talked: float  # seconds, without those in which the caller was on hold
+    held: float = 0.0  # seconds on hold
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldStarted:
+    """The caller of a talk hears music."""
+
+    at: float
+    contact: str
+    agent: str
+    offer: int
+    by: str  # "phone": the agent's phone was put on hold; "consult": a colleague is asked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldEnded:
+    """The caller hears somebody again, or the talk is over."""
+
+    at: float
+    contact: str
+    agent: str
+    offer: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactTransferred:
+    """A talk's caller was passed on; what follows has events of its own."""
+
+    at: float
+    contact: str
+    queue: str  # of the talk
+    agent: str  # who talked
+    offer: int
+    how: str  # "blind" or "attended"
+    target: str  # "agent", "queue", "node" or "outside"
+    to: str  # the agent, queue, menu node or number
+    author: str  # "agent:8001" or "supervisor:NAME"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsultStarted:
+    """An agent asks a colleague, or somebody outside, while the caller waits on hold."""
+
+    at: float
+    contact: str
+    queue: str
+    agent: str  # who asks
+    offer: int  # number of this consultation among the offers of the contact
+    target: str  # "agent" or "outside"
+    to: str  # the agent or the number
+    author: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsultAnswered:
+    """Whom an agent asks has answered."""
+
+    at: float
+    contact: str
+    agent: str  # who asks
+    offer: int
+    target: str
+    to: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsultEnded:
+    """A consultation came to its single end."""
+
+    at: float
+    contact: str
+    agent: str  # who asked
+    offer: int
+    target: str
+    to: str
+    result: ConsultEnd
+    talked: float  # seconds between the two
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentJoined:
+    """An agent came to a caller otherwise than through the queue; the talk has its own number."""
+
+    at: float
+    contact: str
+    queue: str
+    agent: str
+    offer: int
+    how: str  # "attended" or "conference"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -393,6 +498,13 @@ RecordedEvent: typing.TypeAlias = (
     | OfferEnded
     | ContactAnswered
     | TalkEnded
+    | HoldStarted
+    | HoldEnded
+    | ContactTransferred
+    | ConsultStarted
+    | ConsultAnswered
+    | ConsultEnded
+    | AgentJoined
     | QueueEntryEnded
     | CallbackRequested
     | CallbackTried
@@ -408,6 +520,9 @@ RecordedEvent: typing.TypeAlias = (
 
 
 # --- wire events -----------------------------------------------------------------------------
+
+#: Stands for an agent where a leg belongs to somebody outside the house.
+OUTSIDE = "outside"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -476,6 +591,57 @@ class LegHungUp:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LegHeld:
+    """An agent's phone put the other side on hold, or took it back."""
+
+    at: float
+    contact: str
+    agent: str
+    on: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsultBegun:
+    """The agent's leg has left the caller and calls a colleague: proof that a redirect arrived."""
+
+    at: float
+    contact: str
+    offer: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColleagueAnswered:
+    """Whom an agent consults has answered."""
+
+    at: float
+    contact: str
+    agent: str  # the colleague; OUTSIDE for a number
+    offer: int
+    channel: str  # the colleague's leg
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsultReturned:
+    """The colleague did not answer or has hung up; the agent's leg goes back to the caller."""
+
+    at: float
+    contact: str
+    offer: int
+    result: OfferEnd | None  # ``None`` after an answer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegJoined:
+    """A leg enters the room in which the caller is to be found."""
+
+    at: float
+    contact: str
+    agent: str  # OUTSIDE for a number
+    offer: int
+    channel: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PhoneChanged:
     """An agent's phone registered or went away."""
 
@@ -490,7 +656,7 @@ class LegFound:
 
     contact: str
     channel: str
-    agent: str  # "" for the caller's own channel
+    agent: str  # "" for the caller's own channel, OUTSIDE for a number that was called
     context: str
     application: str
     bridge: str  # "" when not bridged
@@ -516,6 +682,11 @@ WireEvent: typing.TypeAlias = (
     | AgentWaits
     | PairParted
     | LegHungUp
+    | LegHeld
+    | ConsultBegun
+    | ColleagueAnswered
+    | ConsultReturned
+    | LegJoined
     | PhoneChanged
     | PictureTaken
 )
@@ -622,6 +793,50 @@ class CallbackCancelled:
     author: str
 
 
+class TransferTarget(enum.StrEnum):
+    """Where a call can be passed on to."""
+
+    AGENT = "agent"
+    QUEUE = "queue"
+    NODE = "node"  # of the menu
+    OUTSIDE = "outside"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferWished:
+    """A talk's caller is to be passed on, at once or (``attended``) after asking there first."""
+
+    contact: str
+    attended: bool
+    target: TransferTarget
+    to: str  # agent, queue, node, or a number's digits
+    author: str
+
+
+class ConsultStep(enum.StrEnum):
+    """What an agent who has asked a colleague may want next."""
+
+    COMPLETE = "complete"  # the colleague takes the caller over
+    CANCEL = "cancel"  # back to the caller
+    CONFERENCE = "conference"  # all three talk
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsultStepWished:
+    """How a consultation is to go on."""
+
+    contact: str
+    step: ConsultStep
+    author: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutsideReturned:
+    """Nobody outside answered. Answered with a ``NextStep``."""
+
+    contact: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimerFired:
     """A timer set by ``WakeAt`` is due."""
@@ -639,6 +854,9 @@ Question: typing.TypeAlias = (
     | AgentWished
     | PlaceWished
     | CallbackCancelled
+    | TransferWished
+    | ConsultStepWished
+    | OutsideReturned
     | TimerFired
 )
 

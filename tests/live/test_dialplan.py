@@ -456,9 +456,9 @@ async def test_a_caller_whom_no_menu_greets_reaches_an_agent(
     assert ringing.headers["X-Huawu-Queue"] == "general"
     await ringing.answer()
     answered = await stub.user_event("HuawuAnswered")
-    assert (answered.get("Agent"), answered.get("Offer")) == ("8001", "0")
+    assert (answered.get("Agent"), answered.get("Offer")) == ("8001", "1")
     contact = answered.get("Contact")
-    assert list(node.live_recordings.glob(f"{contact}-0-*.wav"))
+    assert list(node.live_recordings.glob(f"{contact}-1-*.wav"))
     await ringing.hang_up()
     parted = await stub.user_event("HuawuTalkEnded")
     assert (parted.get("Agent"), parted.get("By")) == ("8001", "agent")
@@ -490,7 +490,7 @@ async def test_a_waiting_caller_reaches_an_agent_through_the_fallback(
     await stub.user_event("HuawuAnswered")
     await call.hang_up()
     parted = await stub.user_event("HuawuTalkEnded")
-    assert (parted.get("Agent"), parted.get("Offer"), parted.get("By")) == ("8001", "0", "caller")
+    assert (parted.get("Agent"), parted.get("Offer"), parted.get("By")) == ("8001", "1", "caller")
 
 
 async def test_a_controller_that_comes_back_finds_the_caller_waiting(
