@@ -50,6 +50,8 @@ RING = 5
 """Seconds an agent's phone rings, in the copied company."""
 WRAP_UP = 3
 """Seconds for notes after a call, in the copied company."""
+CALLBACK = "attempts: 3, retry: 6, ring: 8"
+"""Seconds between two attempts to call a customer back, and of one, in the copied company."""
 SPARE_DESCRIPTORS = 8
 """Open files that may come and go: pooled connections to the stores, a log being turned."""
 
@@ -225,6 +227,8 @@ def _short_company(folder: Path) -> Path:
     text, rings = re.subn(r"(?m)^    ring: \d+", f"    ring: {RING}", text)
     text, notes = re.subn(r"(?m)^    wrap_up: \d+", f"    wrap_up: {WRAP_UP}", text)
     assert rings == notes > 0
+    text, calls = re.subn(r"first: (customer|agent)[^}]*}", f"first: \\1, {CALLBACK}}}", text)
+    assert calls == 2  # logistics and returns
     queues.write_text(text, encoding="utf-8")
     menu = folder / "menus" / "main.yaml"
     text = menu.read_text(encoding="utf-8")
@@ -508,6 +512,13 @@ class Scene:
         secret, port = self.stack.credentials.sip[endpoint], self.stack.settings.sip_port
         phone = await self.rack.register(endpoint, secret, server="127.0.0.1", port=port)
         return Agent(self, agent, phone)
+
+    @contextlib.asynccontextmanager
+    async def customers(self) -> AsyncIterator[Phone]:
+        """The phone of all customers behind the trunk: rings whichever number is called."""
+        secret, port = self.stack.credentials.sip["trunk"], self.stack.settings.sip_port
+        async with PhoneRack() as rack:
+            yield await rack.register("trunk", secret, server="127.0.0.1", port=port)
 
     async def caller(self, number: str = "", *, heard: Path | None = None) -> Caller:
         """A customer dials the service number and is answered by the menu."""
