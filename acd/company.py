@@ -86,6 +86,7 @@ class Company:
             others=tuple(
                 _without(self._asked(self.queues[name], language, attributes), dropped)
                 for name in others
+                if name in self.queues  # a queue that has left the files may name one that is gone
             ),
             avoid=self._avoid.get(plain_number(caller), ()) if caller else (),
         )

@@ -12,6 +12,7 @@ Asterisk have modules of their own.
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from acd.adoption import adopt, settle
 from acd.agent import Agent
 from acd.callbacks import (
     agent_waits,
@@ -24,8 +25,17 @@ from acd.callbacks import (
     resume_place,
 )
 from acd.company import Company
+from acd.consults import (
+    colleague_answered,
+    consult_begun,
+    consult_overdue,
+    consult_returned,
+    leg_joined,
+    wait_again_alone,
+)
 from acd.contact import Contact
 from acd.domain import Decision, Domain
+from acd.holds import leg_held
 from acd.inputs import changes_in_silence, keep
 from acd.limits import enforce, longest_wait_over, step_in_answer, turn_away_closed
 from acd.offers import (
@@ -40,6 +50,12 @@ from acd.picture import adopt_waiting, fetch_back, picture_taken
 from acd.placing import hold_over, open_rings, place, release_holds, wait_again
 from acd.takeover import follow_offers
 from acd.talks import agent_answered, leg_hung_up, pair_parted, part
+from acd.transfers import (
+    bring_to_waiting,
+    consult_step_wished,
+    outside_returned,
+    transfer_wished,
+)
 from acd.wishes import agent_wished, break_over, phone_changed, remind_of_break, wrap_up_over
 from telephony.commands import KeepWaiting, NextStep, SayGoodbye, WakeAt
 from telephony.events import (
@@ -52,20 +68,28 @@ from telephony.events import (
     CallerLanded,
     CallerLeftOver,
     CallStage,
+    ColleagueAnswered,
+    ConsultBegun,
+    ConsultReturned,
+    ConsultStepWished,
     ContactArrived,
     CustomerReached,
     KeyPressed,
+    LegHeld,
     LegHungUp,
+    LegJoined,
     MenuFinished,
     NextStepAsked,
     OfferEnd,
     OfferReturned,
+    OutsideReturned,
     PairParted,
     Party,
     PhoneChanged,
     PictureTaken,
     Question,
     TimerFired,
+    TransferWished,
     WireEvent,
 )
 
@@ -76,7 +100,7 @@ LAST_POSITION_PROMPT = 10
 
 
 #: Questions that a waiting caller's dialplan asks.
-_ASKED_BY_CALLERS = (MenuFinished, NextStepAsked, KeyPressed, OfferReturned)
+_ASKED_BY_CALLERS = (MenuFinished, NextStepAsked, KeyPressed, OfferReturned, OutsideReturned)
 
 
 class Distribution:
@@ -105,12 +129,15 @@ class Distribution:
         silent = changes_in_silence(domain, event)
         domain.begin(now)
         STEPS[type(event)](domain, event)
+        if domain.leaving_agents or domain.leaving_queues:
+            settle(domain)
         turn_away_closed(domain)
         release_holds(domain)
         match_all(domain)
         asked = event.contact if isinstance(event, _ASKED_BY_CALLERS) else ""
         while enforce(domain, asked):
             match_all(domain)
+        bring_to_waiting(domain)
         if isinstance(event, PictureTaken):
             fetch_back(domain, event)
         if asked and not _has_its_answer(domain, asked):
@@ -140,6 +167,20 @@ class Distribution:
         for contact in list(domain.contacts.values()):
             wait_again(domain, contact)
             restore_callback(domain, contact)
+        return domain.out
+
+    def adopt(
+        self, company: Company, now: float, *, version: int = 0, author: str = ""
+    ) -> Decision:
+        """Go by other rules from ``now`` on; contacts keep their place (``acd/adoption.py``)."""
+        domain = self.domain
+        domain.begin(now)
+        adopt(domain, company, version=version, author=author)
+        turn_away_closed(domain)
+        release_holds(domain)
+        match_all(domain)
+        while enforce(domain):
+            match_all(domain)
         return domain.out
 
     def mirror_everybody(self, now: float) -> Decision:
@@ -189,6 +230,8 @@ def _next_step_asked(domain: Domain, event: NextStepAsked) -> None:
         adopt_waiting(domain, event.contact, event.channel, event.variables, changed=domain.now)
         return
     contact.channel = event.channel
+    if contact.stage is CallStage.TALKING:
+        wait_again_alone(domain, contact)  # nobody was left in the talk, or it came to nothing
     if contact.doubtful:
         contact.doubtful = False
         domain.touch(contact)
@@ -200,6 +243,11 @@ def _caller_left_over(domain: Domain, event: CallerLeftOver) -> None:
     contact = domain.contacts.get(event.contact)
     if contact and contact.stage is CallStage.TALKING:
         part(domain, contact, Party.AGENT)
+    elif contact and contact.stage is CallStage.OUTSIDE:
+        domain.move(contact, "parted")
+    elif contact and contact.stage in (CallStage.WAITING, CallStage.OFFERED):
+        domain.out.answer = KeepWaiting(language=contact.language)  # was passed on just now
+        return
     language = contact.language if contact else "zh-CN"
     domain.out.answer = SayGoodbye(say=("goodbye",), language=language)
 
@@ -222,6 +270,8 @@ def _contact_timer_fired(domain: Domain, contact: Contact, kind: str) -> None:
             hold_over(domain, contact)
         case "limit":
             longest_wait_over(domain, contact)
+        case "consult":
+            consult_overdue(domain, contact)
         case "retry" | "expire" | "calling":
             callback_timer(domain, contact, kind)
         case _:
@@ -244,6 +294,14 @@ STEPS: Mapping[type, Callable[[Domain, Any], None]] = {
     AgentAnswered: agent_answered,
     PairParted: pair_parted,
     LegHungUp: leg_hung_up,
+    LegHeld: leg_held,
+    ConsultBegun: consult_begun,
+    ColleagueAnswered: colleague_answered,
+    ConsultReturned: consult_returned,
+    LegJoined: leg_joined,
+    TransferWished: transfer_wished,
+    ConsultStepWished: consult_step_wished,
+    OutsideReturned: outside_returned,
     PhoneChanged: phone_changed,
     PictureTaken: picture_taken,
 }

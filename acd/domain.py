@@ -15,7 +15,9 @@ from acd import contact as contact_table
 from acd.agent import Agent
 from acd.company import Company
 from acd.contact import Contact
+from acd.pace import Pace
 from acd.routing import Router
+from acd.rules import AgentProfile, Queue
 from acd.served import Served
 from telephony.commands import CancelWake, Command, MirrorAgent, NextStep
 from telephony.events import (
@@ -56,12 +58,17 @@ class Domain:
         self.offers = 0  # how many have been made, for round robin
         self.strays: Counter[str] = Counter()  # what fitted nothing, by kind
         self.served = Served()
+        self.pace = Pace()
         self.placed: list[str] = []  # contacts queued in the decision at hand
         self.callbacks: dict[str, str] = {}  # number -> the contact that is to be called back
         self.engaged: dict[str, str] = {}  # contact on the line -> the same customer's callback
         self.is_open: Callable[[str, float], bool] = lambda hours, now: True
+        self.is_node: Callable[[str], bool] = lambda node: True  # does the menu have this node?
+        self.passed_on: list[str] = []  # contacts out of a talk, in the decision at hand
         self.now = 0.0  # Unix seconds of the event at hand
         self.out = Decision()
+        self.leaving_agents: dict[str, AgentProfile] = {}  # not in the files any more, on a call
+        self.leaving_queues: dict[str, Queue] = {}  # not in the files any more, somebody is inside
         self._mirrored: dict[str, MirrorAgent] = {}
         self.reindex()
 
@@ -76,7 +83,7 @@ class Domain:
 
     def begin(self, now: float) -> None:
         """Start a new decision."""
-        self.now, self.out, self.placed = now, Decision(), []
+        self.now, self.out, self.placed, self.passed_on = now, Decision(), [], []
         self.router.begin(now)
 
     def record(self, event: RecordedEvent) -> None:
@@ -117,6 +124,7 @@ class Domain:
         """Give the contact's queue entry its single end; that of a callback has had it."""
         if contact.promised:
             return
+        self.pace.ended(contact.queue, end, max(0.0, self.now - contact.entered))
         self.record(
             QueueEntryEnded(
                 at=self.now,
@@ -195,6 +203,7 @@ class Domain:
             agent.misses, agent.extended, agent.breaks = 0, 0, {}
         elif agent.state in ENGAGED:
             agent.busy += spent
+            self.pace.spent(agent.queue, agent.state, spent)
         elif agent.state is AgentState.NOT_READY:
             agent.away += spent
         if state is AgentState.OFFERED:

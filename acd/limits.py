@@ -44,7 +44,7 @@ def enforce(domain: Domain, asked: str = "") -> bool:
     out, at everybody. Comes after the matching: a free agent is better than any exit.
     """
     names = [*domain.placed, asked]
-    if any(domain.agents[name].state is AgentState.SIGNED_OUT for name in domain.out.agents):
+    if any(_signed_out(domain, name) for name in domain.out.agents):
         names += domain.contacts
     moved = False
     for contact in _waiting(domain, names):
@@ -136,6 +136,12 @@ def _reached(domain: Domain, contact: Contact) -> str:
     if fresh and limits.length and _ahead(domain, contact) >= limits.length.max:
         return "length"
     return "wait" if _waited_too_long(domain, contact) else ""
+
+
+def _signed_out(domain: Domain, agent_id: str) -> bool:
+    """Also true of an agent who has left the files."""
+    agent = domain.agents.get(agent_id)
+    return agent is None or agent.state is AgentState.SIGNED_OUT
 
 
 def _waited_too_long(domain: Domain, contact: Contact) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from acd.agent import Agent
+from acd.company import Company
 from acd.contact import Contact
 from acd.distribution import Distribution
 from acd.domain import Decision
@@ -33,6 +34,8 @@ log = logging.getLogger(__name__)
 
 #: A timer in the past fires at once, one in the far future is cut to this many seconds.
 LONGEST_TIMER = 7 * 86400.0
+#: Seconds until a timer that fired while nothing could be decided fires again.
+ASK_AGAIN = 0.1
 
 
 class Journal(Protocol):
@@ -41,10 +44,14 @@ class Journal(Protocol):
     def record(
         self,
         contacts: Mapping[str, Mapping[str, Any] | None],
-        agents: Mapping[str, Mapping[str, Any]],
+        agents: Mapping[str, Mapping[str, Any] | None],
         events: Sequence[RecordedEvent],
     ) -> None:
-        """Keep changed contacts (``None``: gone), changed agents and new events, in order."""
+        """Keep changed contacts and agents (``None``: gone) and new events, in order."""
+
+
+class NotDeciding(Exception):
+    """This controller may not decide now: another one does, or none until the calls are known."""
 
 
 class DistributionService:
@@ -55,6 +62,7 @@ class DistributionService:
         clock: the process's clock.
         journal: keeps what was decided.
         carry_out: hands a command to the telephone; must not block or raise.
+        may_decide: whether this process may decide at this moment.
     """
 
     def __init__(
@@ -64,11 +72,13 @@ class DistributionService:
         clock: Clock,
         journal: Journal,
         carry_out: Callable[[Command], None],
+        may_decide: Callable[[], bool] = lambda: True,
     ) -> None:
         self.distribution = distribution
         self._clock = clock
         self._journal = journal
         self._carry_out = carry_out
+        self._may_decide = may_decide
         self._queue_log = QueueLog()
         self._timers: dict[str, asyncio.TimerHandle] = {}
 
@@ -77,13 +87,22 @@ class DistributionService:
 
         Raises:
             acd.wishes.ActionRefused: an agent's wish cannot be granted.
+            NotDeciding: nothing has changed; who asks must ask again, or another controller.
         """
+        if not self._may_decide():
+            raise NotDeciding("this controller does not decide just now")
         decision = self.distribution.handle(event, self._clock.now())
         self._carry(decision)
         return decision.answer
 
     def record(self, event: RecordedEvent) -> None:
-        """Append an event that changes no contact and no agent, such as a step in the menu."""
+        """Append an event that changes no contact and no agent, such as a step in the menu.
+
+        Raises:
+            NotDeciding: it is another controller's caller now.
+        """
+        if not self._may_decide():
+            raise NotDeciding("this controller does not decide just now")
         self._journal.record({}, {}, [event])
 
     def restore(
@@ -95,6 +114,22 @@ class DistributionService:
         kept = _readable(Contact.from_plain, contacts)
         staff = _readable(Agent.from_plain, agents)
         self._carry(self.distribution.restore(kept, staff, self._clock.now()))
+
+    @property
+    def company(self) -> Company:
+        """The rules that hold now."""
+        return self.distribution.domain.company
+
+    def adopt(self, company: Company, *, version: int, author: str) -> None:
+        """Go by other rules from now on.
+
+        One that does not decide only learns them: the change is recorded by who decides.
+        """
+        decision = self.distribution.adopt(
+            company, self._clock.now(), version=version, author=author
+        )
+        if self._may_decide():
+            self._carry(decision)
 
     def mirror_everybody(self) -> None:
         """Tell app_queue about every agent."""
@@ -114,7 +149,10 @@ class DistributionService:
                     name: domain.contacts[name].plain() if name in domain.contacts else None
                     for name in decision.contacts
                 },
-                {name: domain.agents[name].plain() for name in decision.agents},
+                {
+                    name: domain.agents[name].plain() if name in domain.agents else None
+                    for name in decision.agents
+                },
                 decision.events,
             )
         for event in decision.events:
@@ -139,7 +177,11 @@ class DistributionService:
 
     def _fire(self, key: str) -> None:
         self._timers.pop(key, None)
-        self.ask(TimerFired(key=key))
+        try:
+            self.ask(TimerFired(key=key))
+        except NotDeciding:
+            loop = asyncio.get_running_loop()
+            self._timers[key] = loop.call_later(ASK_AGAIN, self._fire, key)
 
     # -- what is asked --------------------------------------------------------------------
 

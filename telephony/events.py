@@ -485,6 +485,15 @@ class InputKept:
     landed: Sequence[str] = ()  # contacts whose offer had reached the dialplan
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RulesChanged:
+    """Other rules hold from now on: queues, agents and routing as they were read anew."""
+
+    at: float
+    version: int  # under which the files are kept; 0 when they are not
+    author: str
+
+
 RecordedEvent: typing.TypeAlias = (
     ContactArrived
     | InputKept
@@ -516,6 +525,7 @@ RecordedEvent: typing.TypeAlias = (
     | BreakOverran
     | RecordingFinished
     | TranscriptFinished
+    | RulesChanged
 )
 
 
