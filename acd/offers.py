@@ -151,13 +151,13 @@ def end_offer(domain: Domain, contact: Contact, result: OfferEnd) -> None:
     contact.agent = ""
     forget_timers(domain, contact)
     if agent.contact == contact.id:
-        _blame(domain, agent, result)
+        blame(domain, agent, result)
         grant_kept_wish(domain, agent)
     if result is not OfferEnd.CALLER_GONE:
         wait_again(domain, contact)
 
 
-def _blame(domain: Domain, agent: Agent, result: OfferEnd) -> None:
+def blame(domain: Domain, agent: Agent, result: OfferEnd) -> None:
     """What the end of an offer means for its agent; too many misses in a row end the shift."""
     if result not in MISSES:
         domain.change(agent, "offer_withdrawn", reason="", author="rule:offer_withdrawn")

@@ -12,6 +12,7 @@ from acd.contact import Contact
 from acd.domain import Domain
 from acd.offers import LANDING, end_offer
 from acd.placing import take_up, wait_again
+from acd.regroup import HOLD_CONTEXT, ROOM_CONTEXT, compare_talk
 from acd.takeover import adopt_offer, record_entry
 from acd.talks import caller_gone, pair, part
 from acd.wishes import set_reachable
@@ -21,7 +22,9 @@ from telephony.events import AgentState, CallStage, LegFound, OfferEnd, Party, P
 
 #: The dialplan's contexts in which a caller waits, is being offered, talks, or is in app_queue.
 OFFER_CONTEXT = "huawu-offer"
-QUEUED_CONTEXTS = frozenset({"huawu-wait", OFFER_CONTEXT, "huawu-fallback"})
+QUEUED_CONTEXTS = frozenset(
+    {"huawu-wait", OFFER_CONTEXT, "huawu-fallback", HOLD_CONTEXT, ROOM_CONTEXT}
+)
 
 
 def picture_taken(domain: Domain, event: PictureTaken) -> None:
@@ -41,7 +44,10 @@ def picture_taken(domain: Domain, event: PictureTaken) -> None:
     for leg in callers.values():
         if leg.contact not in domain.contacts and leg.context in QUEUED_CONTEXTS:
             adopt_waiting(domain, leg.contact, leg.channel, leg.variables, changed=0.0)
-    agent_legs = {leg.contact for leg in event.legs if leg.agent}
+    others: dict[str, dict[str, LegFound]] = {}
+    for leg in event.legs:
+        if leg.agent:
+            others.setdefault(leg.contact, {})[leg.agent] = leg
     ringing = {
         leg.contact: leg.agent
         for leg in event.legs
@@ -51,10 +57,14 @@ def picture_taken(domain: Domain, event: PictureTaken) -> None:
         if contact.stage in (CallStage.CALLBACK, CallStage.CALLING):
             if contact.changed >= event.at:
                 continue
-            caller, rings = callers.get(contact.id), contact.id in agent_legs
+            caller, rings = callers.get(contact.id), contact.id in others
             if compare_callback(domain, contact, caller, agent_leg=rings):
                 continue
         if contact.changed < event.at:
+            caller, legs = callers.get(contact.id), others.get(contact.id, {})
+            if caller and compare_talk(domain, contact, caller, legs):
+                contact.channel = caller.channel
+                continue
             _compare(domain, contact, callers.get(contact.id), partners.get(contact.id))
             _see_offer(domain, contact, callers.get(contact.id), ringing.get(contact.id, ""))
     _free_agents_without_contact(domain)

@@ -2,15 +2,14 @@
 
 from acd.agent import Agent
 from acd.callbacks import callback_answered, callback_leg_gone, hung_up_again
+from acd.consults import agent_leaves, colleague_leg_gone, consult_over_with_caller
 from acd.contact import Contact
 from acd.domain import Domain
 from acd.offers import end_offer, forget_timers
+from acd.parting import begin_wrap_up, leave_talk
 from acd.placing import leave_queue
-from acd.wishes import wrap_up_over
-from telephony.commands import WakeAt
 from telephony.events import (
     AgentAnswered,
-    AgentState,
     CallStage,
     ContactAnswered,
     LegHungUp,
@@ -18,7 +17,6 @@ from telephony.events import (
     PairParted,
     Party,
     QueueEnd,
-    TalkEnded,
 )
 
 #: Stages in which an agent is reserved for a contact.
@@ -35,19 +33,22 @@ def agent_answered(domain: Domain, event: AgentAnswered) -> None:
         return
     if contact.stage in BEING_OFFERED and contact.agent != agent.id:
         end_offer(domain, contact, OfferEnd.NOT_LANDED)
-    pair(domain, contact, agent, event.offer)
+    pair(domain, contact, agent, event.offer, event.channel)
 
 
-def pair(domain: Domain, contact: Contact, agent: Agent, offer: int) -> None:
+def pair(domain: Domain, contact: Contact, agent: Agent, offer: int, leg: str = "") -> None:
     """Agent and caller talk; if that was not our offer, the talk is adopted.
 
-    ``offer`` is the number under which the dialplan made the connection, and records it.
+    ``offer`` is the number under which the dialplan made the connection, and records it; ``leg``
+    the agent's channel.
     """
     ours = contact.stage in BEING_OFFERED and contact.agent == agent.id
     happened = "answered" if ours else "adopted"
     if not domain.move(contact, happened):
         return
     contact.agent, contact.answered, contact.parted = agent.id, domain.now, 0.0
+    contact.leg, contact.held = leg, 0.0
+    contact.count = max(contact.count, contact.offer, offer)
     agent.contact, agent.queue = contact.id, contact.queue
     contact.offer = contact.offer if ours else offer
     forget_timers(domain, contact)
@@ -80,35 +81,10 @@ def pair_parted(domain: Domain, event: PairParted) -> None:
 
 
 def part(domain: Domain, contact: Contact, by: Party) -> None:
-    """The talk is over; its length ends when the agent's leg went, if that was first."""
+    """The talk is over, whoever took part in it."""
+    consult_over_with_caller(domain, contact, hang_up=by is not Party.AGENT)
     domain.move(contact, "parted")
-    ended = contact.parted or domain.now
-    domain.record(
-        TalkEnded(
-            at=domain.now,
-            contact=contact.id,
-            queue=contact.queue,
-            agent=contact.agent,
-            offer=contact.offer,
-            by=by,
-            talked=max(0.0, ended - contact.answered),
-        )
-    )
-    if agent := domain.agents.get(contact.agent):
-        begin_wrap_up(domain, agent, contact)
-
-
-def begin_wrap_up(domain: Domain, agent: Agent, contact: Contact) -> None:
-    """Give the agent the queue's time for notes; the timer ends it."""
-    if agent.contact == contact.id and agent.state is AgentState.TALKING:
-        domain.change(agent, "parted", reason=contact.queue, author="rule:wrap_up")
-        agent.misses = agent.extended = 0
-        seconds = domain.company.queue(contact.queue).wrap_up
-        agent.until = domain.now + seconds
-        if seconds:
-            domain.order(WakeAt(key=f"wrap_up:{agent.id}", at=agent.until))
-        else:
-            wrap_up_over(domain, agent)
+    leave_talk(domain, contact, by)
 
 
 def leg_hung_up(domain: Domain, event: LegHungUp) -> None:
@@ -118,13 +94,23 @@ def leg_hung_up(domain: Domain, event: LegHungUp) -> None:
         domain.stray("LegHungUp")
     elif contact.stage in (CallStage.CALLBACK, CallStage.CALLING):
         callback_leg_gone(domain, contact, event)
-    elif event.agent:
-        if contact.stage is CallStage.TALKING and contact.agent == event.agent:
-            contact.parted = contact.parted or domain.now
-            domain.touch(contact)
-            begin_wrap_up(domain, domain.agents[event.agent], contact)
-    elif event.channel == contact.channel:
+    elif event.channel == contact.channel and not event.agent:
         caller_gone(domain, contact, event.cause)
+    elif contact.stage is CallStage.TALKING:
+        _leg_of_talk_gone(domain, contact, event)
+
+
+def _leg_of_talk_gone(domain: Domain, contact: Contact, event: LegHungUp) -> None:
+    consult = contact.consult
+    if consult and (event.channel == consult.leg or event.agent == consult.agent != ""):
+        colleague_leg_gone(domain, contact)
+    elif event.agent and contact.agent == event.agent:
+        if consult:
+            agent_leaves(domain, contact)
+            return
+        contact.parted = contact.parted or domain.now
+        domain.touch(contact)
+        begin_wrap_up(domain, domain.agents[event.agent], contact)
 
 
 def caller_gone(
