@@ -7,6 +7,7 @@ import asyncio
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
@@ -240,6 +241,56 @@ def ivr_reload() -> None:
         print(problem, file=sys.stderr)
     print("callers keep the menu they have" if problems else "new callers get the new menu")
     _leave(1 if problems else 0)
+
+
+@app.command(epilog="Example: ./huawu simulate company/traffic.yaml --days 20 --out var/simulation")
+def simulate(
+    source: Annotated[
+        str,
+        typer.Argument(help="A traffic file (.yaml), or a recorded day as for `replay`."),
+    ] = "",
+    *,
+    company: Annotated[Path | None, typer.Option(help="Folder of other rules.")] = None,
+    days: Annotated[int, typer.Option("--days", "--replications", min=1, max=10_000)] = 10,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same days.")] = 1,
+    out: Annotated[Path | None, typer.Option(help="Folder for pictures and JSON.")] = None,
+    experiment: Annotated[str, typer.Option(help="pooling: 90 agents, 1 to 6 skills.")] = "",
+    callers: Annotated[int, typer.Option(min=1000, help="Of the experiment.")] = 20_000,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Days of made-up or recorded traffic on the routing itself: figures with intervals."""
+    from controller.simulate import pooling
+    from controller.simulate import simulate as run
+
+    if experiment not in ("", "pooling"):
+        raise typer.BadParameter("the one experiment is: pooling", param_hint="--experiment")
+    if experiment:
+        pooling(callers=callers, seed=seed, out=out, as_json=as_json)
+        return
+    run(
+        _settings(),
+        source=source,
+        company=company,
+        days=days,
+        seed=seed,
+        out=out,
+        as_json=as_json,
+    )
+
+
+@app.command(epilog="Example: ./huawu replay 2026-01-31 --company new-rules")
+def replay(
+    day: Annotated[str, typer.Argument(help="A date, `today`, or a file of recorded events.")],
+    company: Annotated[Path | None, typer.Option(help="Compare with these other rules.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="For what the day does not tell.")] = 1,
+    save: Annotated[Path | None, typer.Option(help="Write the day's events there.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Feed a recorded day back. Exit code 1 when a decision comes out differently."""
+    from controller.simulate import replay as run
+
+    same = run(_settings(), day=day, company=company, seed=seed, save=save, as_json=as_json)
+    _leave(0 if same else 1)
 
 
 @app.command(hidden=True)

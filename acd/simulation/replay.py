@@ -25,6 +25,7 @@ from telephony.events import (
     AgentStateChanged,
     CallerLanded,
     CallStage,
+    EstimateTold,
     InputKept,
     LegHungUp,
     MenuStepTaken,
@@ -42,7 +43,7 @@ from telephony.events import (
 #: Events that others than the distribution record.
 NOT_DECIDED = (MenuStepTaken, RecordingFinished, TranscriptFinished)
 #: Fields that say how a decision is told, not what was decided.
-TOLD = {"reason": OfferMade, "landed": InputKept}
+TOLD = (("reason", OfferMade), ("landed", InputKept), ("seconds", EstimateTold))
 #: States that an agent can be in without a contact.
 FREE = frozenset({AgentState.SIGNED_OUT, AgentState.NOT_READY, AgentState.READY})
 
@@ -74,7 +75,7 @@ def read_events(file: Path) -> list[RecordedEvent]:
 
 
 def write_events(events: Iterable[RecordedEvent], file: Path) -> None:
-    """Events as a JSON-lines file, gzipped when its name ends so; the same events, the same bytes."""
+    """Events as JSON lines, gzipped when the name ends so; the same events, the same bytes."""
     lines = "".join(
         json.dumps(to_plain(event), ensure_ascii=False, separators=(",", ":")) + "\n"
         for event in events
@@ -201,7 +202,7 @@ def _whole(distribution: Distribution, cause: Input) -> Input:
 def comparable(event: RecordedEvent) -> dict[str, Any]:
     """The event as it lies in the log, without what only tells."""
     plain: dict[str, Any] = json.loads(json.dumps(to_plain(event)))
-    for name, kind in TOLD.items():
+    for name, kind in TOLD:
         if isinstance(event, kind):
             plain.pop(name, None)
     return plain

@@ -59,7 +59,7 @@ def as_text(days: Sequence[Day], names: Mapping[str, str]) -> str:
     rate = speed(days)
     lines += [
         "",
-        f"{rate['hours']:.0f} simulated hours in {rate['seconds']:.1f} s: "
+        f"{rate['hours']:.0f} simulated hours in {rate['seconds']:.1f} CPU seconds: "
         f"{rate['hours_per_second']:.1f} hours per second, "
         f"{rate['events_per_second']:.0f} events per second",
     ]
