@@ -14,6 +14,7 @@ from typing import Any
 
 from acd.adoption import adopt, settle
 from acd.agent import Agent
+from acd.announcements import announcement
 from acd.callbacks import (
     agent_waits,
     callback_timer,
@@ -48,6 +49,7 @@ from acd.offers import (
 )
 from acd.picture import adopt_waiting, fetch_back, picture_taken
 from acd.placing import hold_over, open_rings, place, release_holds, wait_again
+from acd.supervision import place_wished
 from acd.takeover import follow_offers
 from acd.talks import agent_answered, leg_hung_up, pair_parted, part
 from acd.transfers import (
@@ -87,17 +89,12 @@ from telephony.events import (
     Party,
     PhoneChanged,
     PictureTaken,
+    PlaceWished,
     Question,
     TimerFired,
     TransferWished,
     WireEvent,
 )
-
-#: Seconds between two announcements of the position in the queue.
-ANNOUNCE_EVERY = 30.0
-#: Positions up to this one have a prompt of their own.
-LAST_POSITION_PROMPT = 10
-
 
 #: Questions that a waiting caller's dialplan asks.
 _ASKED_BY_CALLERS = (MenuFinished, NextStepAsked, KeyPressed, OfferReturned, OutsideReturned)
@@ -289,6 +286,7 @@ STEPS: Mapping[type, Callable[[Domain, Any], None]] = {
     OfferReturned: offer_returned,
     CallerLeftOver: _caller_left_over,
     AgentWished: agent_wished,
+    PlaceWished: place_wished,
     TimerFired: _timer_fired,
     CallerLanded: caller_landed,
     AgentAnswered: agent_answered,
@@ -318,16 +316,4 @@ def next_step(domain: Domain, contact_id: str) -> NextStep:
         return step_in_answer(domain, contact)
     if contact.stage is not CallStage.WAITING:
         return SayGoodbye(say=("goodbye",), language=contact.language)
-    return KeepWaiting(say=_announcement(domain, contact), language=contact.language)
-
-
-def _announcement(domain: Domain, contact: Contact) -> tuple[str, ...]:
-    """Names of the prompts to play now: the position, or that nobody is there; often nothing."""
-    if domain.now - contact.announced < ANNOUNCE_EVERY:
-        return ()
-    contact.announced = domain.now
-    domain.touch(contact)
-    if not domain.router.anybody(contact.requirement):
-        return ("nobody_signed_in",)
-    position = domain.router.position(contact, domain.now)
-    return (f"position_{position}" if position <= LAST_POSITION_PROMPT else "position_more",)
+    return KeepWaiting(say=announcement(domain, contact), language=contact.language)

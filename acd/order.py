@@ -122,6 +122,11 @@ class Waiting:
                 self._live.add(anchor)
         put_in(bucket.line, item)
 
+    def buckets(self) -> list[Bucket]:
+        """Every bucket that has somebody in it, once."""
+        found = (bucket for buckets in self._at.values() for bucket in buckets)
+        return list({id(bucket): bucket for bucket in found}.values())
+
     def remove(self, bucket: Bucket, item: Item) -> None:
         """A contact waits in this bucket no more."""
         take_out(bucket.line, item)

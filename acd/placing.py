@@ -60,6 +60,7 @@ def place(
     contact.exit = ""
     take_up(domain, contact, queue_id)
     domain.placed.append(contact.id)
+    domain.pace.came(contact.queue, domain.now)
     domain.record(
         ContactQueued(
             at=domain.now,

@@ -114,6 +114,11 @@ class Router:
         self._settle()
         return self._standing.waiting_in(queue)
 
+    def buckets(self) -> list[Bucket]:
+        """All contacts that want an agent now, by whom they may be served and with what right."""
+        self._settle()
+        return self._standing.waiting.buckets()
+
     def able(self, requirement: Requirement) -> tuple[str, ...]:
         """Who has the skills, in whatever state, by id."""
         seats = self.roster.seats
