@@ -5,10 +5,13 @@ the call is seen, not guessed. Commands for a channel that is gone end here, as 
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any
 
+from controller import moves
+from controller.moves import TalkMove
 from controller.originate import agent_first, customer_call
 from ivr.prompts import prompt_path
 from telephony.ami import AmiError, AmiLink, AmiMessage, AmiRefused
@@ -18,12 +21,17 @@ from telephony.commands import (
     CallCustomer,
     Command,
     EndCall,
+    EnterRoom,
+    FollowIntoRoom,
     KeepEntry,
     MirrorAgent,
     MoveCaller,
     OfferContact,
+    PassOutside,
+    PassToMenu,
     ReturnToWaiting,
     SayGoodbye,
+    StartConsult,
     TakePicture,
     WriteQueueLog,
 )
@@ -34,6 +42,14 @@ log = logging.getLogger(__name__)
 
 #: Seconds between two pictures when nothing asks for one.
 PICTURE_EVERY = 30.0
+#: Seconds between two looks whether the dialplan still asks us.
+POINT_EVERY = 5.0
+#: Seconds that Asterisk may take to say who leads (the lease waits for it).
+WITNESS = 0.4
+#: Actions that change nothing; the others are for the holder of the lease alone.
+READING = frozenset(
+    {"Challenge", "Login", "Ping", "Getvar", "ShowDialPlan", "Status", "DeviceStateList"}
+)
 #: Contexts that a redirect may go to; without them Asterisk would drop the caller.
 CONTEXTS = (
     "huawu-menu",
@@ -44,6 +60,7 @@ CONTEXTS = (
     "huawu-callback",
     "huawu-agent-first",
     "huawu-message",
+    *moves.CONTEXTS,
 )
 
 
@@ -59,7 +76,10 @@ class Telephone:
         clock: the process's clock.
         queues: ids of all queues; app_queue knows them as ``huawu-ID``.
         hear: called with each typed event, in order.
-        up: called once a login is complete and a picture has been heard: serve now.
+        up: called once this controller leads, a login is complete and a picture has been heard:
+            serve now.
+        may_act: whether this controller may change anything in Asterisk at this moment.
+        newer: called when Asterisk was told of a newer holder of the lease than this controller.
         may_record: whether a talk of this queue is to be recorded now.
     """
 
@@ -74,6 +94,8 @@ class Telephone:
         hear: Callable[[WireEvent], None],
         up: Callable[[], None],
         may_record: Callable[[str], bool] = lambda queue: False,
+        may_act: Callable[[], bool] = lambda: True,
+        newer: Callable[[], None] = lambda: None,
     ) -> None:
         self._clock = clock
         self._hear = hear
@@ -85,6 +107,9 @@ class Telephone:
         self._mirror_wanted: dict[str, MirrorAgent] = {}
         self._mirrored: dict[str, MirrorAgent] = {}
         self._mirror_news = asyncio.Event()
+        self._newer = newer
+        self._leading: tuple[int, str] | None = None  # fencing number, address of our FastAGI
+        self._took_over = False
         self.is_reconciled = False
         self.link = AmiLink(
             host=host,
@@ -95,6 +120,7 @@ class Telephone:
             on_up=self._on_up,
             on_down=self._on_down,
             wanted=WANTED,
+            permitted=lambda name: name in READING or may_act(),
         )
 
     async def run(self) -> None:
@@ -103,6 +129,7 @@ class Telephone:
             group.create_task(self.link.run())
             group.create_task(self._keep_picture())
             group.create_task(self._keep_mirror())
+            group.create_task(self._keep_pointing())
 
     # -- in -------------------------------------------------------------------------------
 
@@ -120,10 +147,81 @@ class Telephone:
             raise MissingContextsError(
                 f"Asterisk's dialplan lacks {', '.join(missing)}: start it with our configuration"
             )
+        if self._leading is not None:
+            await self._begin_to_serve()
+
+    async def lead(self, number: int, agi: str) -> None:
+        """Point the dialplan at us, compare what is remembered with the calls, and serve.
+
+        Without a link that is done when there is one.
+
+        Args:
+            number: our fencing number.
+            agi: address of our FastAGI server, ``agi://HOST:PORT``.
+        """
+        self._leading = (number, agi)
+        if self.link.is_up:
+            try:
+                await self._begin_to_serve()
+            except AmiError as error:
+                self.link.drop(f"taking over failed: {error}")
+
+    async def _begin_to_serve(self) -> None:
+        await self._point_here()
         self._mirrored.clear()
-        self._hear(await self._take_picture())
+        taken = await self._take_picture()
+        self._hear(taken)
         self.is_reconciled = True
         self._up()
+        if not self._took_over:
+            self._took_over = True
+            # Their sessions are with a controller that hangs, and would keep them in silence.
+            for leg in taken.legs:
+                if leg.context == "huawu-menu" and leg.application == "AGI" and not leg.agent:
+                    self._begin(self._begin_menu(leg.channel))
+
+    # -- who leads ------------------------------------------------------------------------
+
+    async def leader_told(self) -> int:
+        """The fencing number of the newest holder that Asterisk was told of; 0 if not known."""
+        told = await self._global("HUAWU_LEADER")
+        return int(told) if told.isdigit() else 0
+
+    async def _point_here(self) -> None:
+        """Tell Asterisk who leads, and have the dialplan ask us. Raises AmiError."""
+        assert self._leading is not None
+        number, agi = self._leading
+        told = await self.leader_told()
+        if told > number:
+            self._newer()
+            return
+        if told != number:
+            await self._set_global("HUAWU_LEADER", str(number))
+        if await self._global("AGI") != agi:
+            await self._set_global("AGI", agi)
+
+    async def _keep_pointing(self) -> None:
+        """A reload of the dialplan sets its globals back, and one can be cut off from Redis."""
+        while True:
+            await asyncio.sleep(POINT_EVERY)
+            if self.is_reconciled:
+                with contextlib.suppress(AmiError):
+                    await self._point_here()
+
+    async def _global(self, name: str) -> str:
+        try:
+            answer = await self.link.action("Getvar", [("Variable", name)], deadline=WITNESS)
+        except AmiError:
+            return ""
+        return answer.get("Value")
+
+    async def _set_global(self, name: str, value: str) -> None:
+        await self.link.action("Setvar", [("Variable", name), ("Value", value)])
+
+    async def _begin_menu(self, channel: str) -> None:
+        await asyncio.sleep(0.1)  # we must listen first
+        with contextlib.suppress(AmiError):
+            await self._redirect(channel, "huawu-menu", "s")
 
     def _on_down(self) -> None:
         self.is_reconciled = False
@@ -178,6 +276,8 @@ class Telephone:
                 self._begin(self._originate(command, agent_first(command, record=record)))
             case EndCall():
                 self._begin(self._end_call(command))
+            case StartConsult() | EnterRoom() | FollowIntoRoom() | PassToMenu() | PassOutside():
+                self._begin(self._move_talk(command))
             case WriteQueueLog():
                 self._begin(self._write_queue_log(command))
 
@@ -203,6 +303,14 @@ class Telephone:
                     await self._redirect(command.channel, "huawu-message", "s")
         except AmiError as error:
             log.warning("%s not carried out: %s", command, error)
+            self._picture_wanted.set()
+
+    async def _move_talk(self, command: TalkMove) -> None:
+        try:
+            for name, fields in moves.actions_of(command):
+                await self.link.action(name, fields)
+        except AmiError as error:
+            log.warning("%s not carried out: %s", type(command).__name__, error)
             self._picture_wanted.set()
 
     async def _originate(

@@ -11,12 +11,18 @@ from collections.abc import Iterable, Mapping
 
 from telephony.ami import AmiMessage
 from telephony.events import (
+    OUTSIDE,
     AgentAnswered,
     AgentWaits,
     CallerLanded,
+    ColleagueAnswered,
+    ConsultBegun,
+    ConsultReturned,
     CustomerReached,
     LegFound,
+    LegHeld,
     LegHungUp,
+    LegJoined,
     OfferEnd,
     PairParted,
     Party,
@@ -26,7 +32,7 @@ from telephony.events import (
 )
 
 #: Event names that the controller reads; everything else is dropped unread.
-WANTED = frozenset({"UserEvent", "Hangup", "ContactStatus"})
+WANTED = frozenset({"UserEvent", "Hangup", "Hold", "Unhold", "ContactStatus"})
 #: The inherited channel variable that names the contact; listed in manager.conf's channelvars.
 CONTACT_VARIABLE = "HUAWU_CONTACT"
 #: The queue entry on the caller's channel, and the number of the last offer (0: by app_queue).
@@ -40,6 +46,7 @@ ENTRY_VARIABLES = (
 )
 
 _AGENT_CHANNEL = re.compile(r"PJSIP/agent([0-9]{2,8})-[0-9a-f]+")
+_PHONE = re.compile(r"PJSIP/[a-z0-9]+-[0-9a-f]+$")
 _AGENT_ENDPOINT = re.compile(r"agent([0-9]{2,8})")
 
 #: DIALSTATUS of an offer that did not become a talk, and the Q.850 cause that tells more.
@@ -85,6 +92,8 @@ def wire_event(message: AmiMessage, now: float) -> WireEvent | None:
             return _user_event(message, now)
         case "Hangup":
             return _hangup(message, now)
+        case "Hold" | "Unhold":
+            return _hold(message, now)
         case "ContactStatus":
             return _contact_status(message, now)
     return None
@@ -110,14 +119,34 @@ def _user_event(message: AmiMessage, now: float) -> WireEvent | None:
         case "HuawuTalkEnded":
             by = Party.CALLER if message.get("By") == "caller" else Party.AGENT
             return PairParted(at=now, contact=contact, agent=agent, offer=offer, by=by)
+        case "HuawuConsulting":
+            return ConsultBegun(at=now, contact=contact, offer=offer)
+        case "HuawuConsulted":
+            return ColleagueAnswered(
+                at=now, contact=contact, agent=agent, offer=offer, channel=channel
+            )
+        case "HuawuConsultEnded":
+            status = message.get("Status")
+            result = None if status == "ANSWER" else offer_end(status, message.get("Cause"))
+            return ConsultReturned(at=now, contact=contact, offer=offer, result=result)
+        case "HuawuJoined":
+            return LegJoined(at=now, contact=contact, agent=agent, offer=offer, channel=channel)
     return None
+
+
+def _hold(message: AmiMessage, now: float) -> LegHeld | None:
+    contact = message.variables().get(CONTACT_VARIABLE, "")
+    agent = agent_of_channel(message.get("Channel"))
+    if not contact or not agent or message.get("Uniqueid") == contact:
+        return None
+    return LegHeld(at=now, contact=contact, agent=agent, on=message.name == "Hold")
 
 
 def _hangup(message: AmiMessage, now: float) -> LegHungUp | None:
     contact = message.variables().get(CONTACT_VARIABLE, "")
     channel = message.get("Channel")
-    agent = agent_of_channel(channel)
-    if not contact or (not agent and message.get("Uniqueid") != contact):
+    agent = agent_of_channel(channel) or OUTSIDE
+    if not contact or not _PHONE.match(channel):
         return None
     cause = _number(message.get("Cause"))
     if message.get("Uniqueid") == contact:
@@ -159,9 +188,9 @@ def _leg(item: AmiMessage) -> LegFound | None:
         return None
     channel = item.get("Channel")
     own = item.get("Uniqueid") == contact
-    agent = "" if own else agent_of_channel(channel)
-    if not own and not agent:
+    if not own and not _PHONE.match(channel):
         return None
+    agent = "" if own else agent_of_channel(channel) or OUTSIDE
     return LegFound(
         contact=contact,
         channel=channel,
