@@ -79,53 +79,41 @@ def derive(events: Sequence[RecordedEvent]) -> Input | None:
 
     Channels and ``at`` of the result are not those of the wire: ``feed`` of a replay fills them in.
     """
-    first = events[0]
+    if isinstance(events[0], InputKept):
+        return from_kept(events[0])
     for event in events:
         if isinstance(event, ContactEnded):
             return LegHungUp(
                 at=event.at, contact=event.contact, channel="", agent="", cause=event.cause
             )
-    match first:
-        case InputKept():
-            return from_kept(first)
-        case ContactArrived():
-            return CallerArrived(
-                contact=first.contact,
-                channel=first.channel,
-                caller=first.caller,
-                dialled=first.dialled,
-            )
-        case ContactQueued():
-            return MenuFinished(
-                contact=first.contact,
-                queue=first.queue,
-                language=first.language,
-                attributes=first.attributes,
-            )
-        case ContactAnswered():
-            return AgentAnswered(
-                at=first.at,
-                contact=first.contact,
-                agent=first.agent,
-                offer=first.offer,
-                channel="",
-            )
-        case TalkEnded():
-            return PairParted(
-                at=first.at,
-                contact=first.contact,
-                agent=first.agent,
-                offer=first.offer,
-                by=first.by,
-            )
-        case OfferEnded() if first.result in _RETURNED:
-            return OfferReturned(contact=first.contact, result=first.result)
-        case EstimateTold():
-            return NextStepAsked(contact=first.contact, channel="", variables={})
-        case RequirementWidened():
-            return TimerFired(key=f"widen:{first.contact}")
-        case AgentStateChanged():
-            return _of_agent(first)
+    tell = _TELLS.get(type(events[0]))
+    return tell(events[0]) if tell else None
+
+
+def _of_queued(event: ContactQueued) -> Input:
+    return MenuFinished(
+        contact=event.contact,
+        queue=event.queue,
+        language=event.language,
+        attributes=event.attributes,
+    )
+
+
+def _of_answer(event: ContactAnswered) -> Input:
+    return AgentAnswered(
+        at=event.at, contact=event.contact, agent=event.agent, offer=event.offer, channel=""
+    )
+
+
+def _of_talk(event: TalkEnded) -> Input:
+    return PairParted(
+        at=event.at, contact=event.contact, agent=event.agent, offer=event.offer, by=event.by
+    )
+
+
+def _of_offer(event: OfferEnded) -> Input | None:
+    if event.result in _RETURNED:
+        return OfferReturned(contact=event.contact, result=event.result)
     return None
 
 
@@ -140,6 +128,24 @@ def _of_agent(event: AgentStateChanged) -> Input | None:
         return None
     wish = AgentWish.SIGN_IN if event.previous is AgentState.SIGNED_OUT else _WISHES[event.state]
     return AgentWished(agent=event.agent, wish=wish, reason=event.reason, author=event.author)
+
+
+#: Kind of a decision's first event -> the input behind it.
+_TELLS: Mapping[type, Callable[[Any], Input | None]] = {
+    ContactArrived: lambda event: CallerArrived(
+        contact=event.contact,
+        channel=event.channel,
+        caller=event.caller,
+        dialled=event.dialled,
+    ),
+    ContactQueued: _of_queued,
+    ContactAnswered: _of_answer,
+    TalkEnded: _of_talk,
+    OfferEnded: _of_offer,
+    EstimateTold: lambda event: NextStepAsked(contact=event.contact, channel="", variables={}),
+    RequirementWidened: lambda event: TimerFired(key=f"widen:{event.contact}"),
+    AgentStateChanged: _of_agent,
+}
 
 
 # --- keeping what they do not tell ---------------------------------------------------------------
