@@ -47,12 +47,16 @@ _WORDS = {
     "by": "party",
     "language": "languages",
     "reason": "reason",
+    "limit": "limit",
 }
 """Field of an event -> section of the catalogue that has its values in words."""
 
 _VARIANTS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "ContactArrived": lambda data: "" if data["caller"] else "withheld",
     "MenuStepTaken": lambda data: "key" if data["key"] else "",
+    "ContactQueued": lambda data: "moved" if data["why"] else "",
+    "EstimateTold": lambda data: "unknown" if data["seconds"] is None else "",
+    "PlaceChanged": lambda data: "preferred" if data["preferred"] else "",
     "OfferEnded": lambda data: str(data["result"]),
     "ContactAnswered": lambda data: "adopted" if data["adopted"] else "",
     "QueueEntryEnded": lambda data: str(data["end"]),
@@ -203,17 +207,29 @@ class Teller:
     def _word(self, language: str, name: str, value: object) -> str:
         """A field's value in words."""
         text = f"{value:.1f}".removesuffix(".0") if isinstance(value, float) else str(value)
-        if name in ("queue", "reason") and text in self._company.queues:
-            return _named(self._company.queues[text].name, language)
-        if name == "reason" and (names := self._company.break_name(text)):
-            return _named(names, language)
-        if name == "agent":
-            return self.agent_name(text)[language]
-        if name == "fault":
-            return fault_text(language, text)
-        if name in _WORDS and isinstance(value, str):
-            return say(language, (_WORDS[name], text))
+        match name:
+            case "queue" | "reason" if text in self._company.queues:
+                text = _named(self._company.queues[text].name, language)
+            case "reason" if names := self._company.break_name(text):
+                text = _named(names, language)
+            case "agent" | "preferred":
+                text = self.agent_name(text)[language]
+            case "fault":
+                text = fault_text(language, text)
+            case "exit":
+                text = self._exit(language, text)
+            case "author":
+                text = text.removeprefix("supervisor:")
+            case _ if name in _WORDS and isinstance(value, str):
+                text = say(language, (_WORDS[name], text))
         return text
+
+    def _exit(self, language: str, text: str) -> str:
+        """An exit of ``LimitReached`` in words."""
+        kind, _, what = text.partition(":")
+        if kind == "overflow" and what in self._company.queues:
+            what = _named(self._company.queues[what].name, language)
+        return say(language, ("exit", kind), {"what": what})
 
     # -- why this agent -----------------------------------------------------------------------
 

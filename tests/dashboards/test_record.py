@@ -19,7 +19,15 @@ from dashboards.record import (
     whole,
 )
 from dashboards.texts import LANGUAGES, catalogue
-from telephony.events import OfferMade, RecordedEvent, kind_of
+from telephony.events import (
+    EstimateTold,
+    LimitReached,
+    OfferMade,
+    PlaceChanged,
+    RecordedEvent,
+    RequirementWidened,
+    kind_of,
+)
 from tests.dashboards.conftest import NOW
 from tests.dashboards.story import Day, busy_day
 
@@ -151,3 +159,25 @@ def test_durations_and_faults_in_words() -> None:
     assert duration("en", 7260) == "2 h 1 min"
     assert fault_text("zh-CN", "short: 3.0 s of a talk of 9.0 s") == "录音比通话短"
     assert fault_text("zh-CN", "never heard of") == "never heard of"
+
+
+def test_what_happens_while_waiting_in_words(company: Company) -> None:
+    def told(event: RecordedEvent) -> tuple[str, str]:
+        text = Teller(company, whole).event(event).text
+        return text["zh-CN"], text["en"]
+
+    where = {"at": NOW, "contact": "c", "queue": "order"}
+    assert told(LimitReached(**where, limit="length", exit="overflow:general")) == (
+        "「订单查询」队列已满 → 转入「人工」",
+        "Orders: full → on to General",
+    )
+    assert told(EstimateTold(**where, position=3, seconds=92.5)) == (
+        "播报：「订单查询」第 3 位，预计还需约 92.5 秒",
+        "Told: number 3 in Orders, about 92.5 s more",
+    )
+    assert "nobody is at work" in told(EstimateTold(**where, position=3, seconds=None))[1]
+    assert told(PlaceChanged(**where, priority=9, preferred="8002", author="supervisor:mei")) == (
+        "mei 调整了位置：「订单查询」优先级 9，由 王伟 8002 接听",
+        "mei changed the place: priority 9 in Orders, for Wang Wei 8002",
+    )
+    assert "第 2 圈" in told(RequirementWidened(**where, ring=2, requires={}))[0]
