@@ -5,10 +5,14 @@ Definitions (T is the queue's threshold in seconds):
 - offered = the sum of all ends + still waiting; ``Figures.imbalance`` is not 0 if this ever breaks.
 - service level = answered within T / (ended - short_abandoned - callback - refused)
 - ASA = mean queue time of answered contacts, ringing included, menu excluded
-- AHT = (talk + hold + wrap-up) / handled contacts
+- AHT = (talk + hold + wrap-up) / handled contacts; a contact that several agents of a queue spoke
+  with is handled once in that queue, and once by each of them; talk does not hold the hold
+- a contact that is passed on to a queue has an entry there of its own, and each entry ends once
 - abandonment rate = abandoned / (offered - short_abandoned)
 - occupancy = (talk + hold + wrap-up) / (talk + hold + wrap-up + ready)
 - RONA = offers that rang out, counted per offer
+- callbacks asked for = the sum of their ends + still to be made; a wish that joined an earlier one
+  of the same number is none of its own
 
 All durations are seconds, all shares 0..1, ``None`` where the divisor is 0.
 """
@@ -18,12 +22,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from telephony.events import (
+    AgentJoined,
     AgentState,
     AgentStateChanged,
+    CallbackEnd,
+    CallbackEnded,
+    CallbackRequested,
+    ConsultAnswered,
     ContactAnswered,
     ContactArrived,
     ContactEnded,
     ContactQueued,
+    ContactTransferred,
+    HoldStarted,
     OfferEnd,
     OfferEnded,
     OfferMade,
@@ -55,8 +66,15 @@ class QueueFigures:
     service_level: float | None
     asa: float | None
     aht: float | None
+    average_talk: float | None  # per handled contact, without hold
+    average_hold: float | None  # per handled contact
+    holds: int  # how often callers were put on hold
+    transferred: int  # talks whose caller was passed on
     abandonment_rate: float | None
     rona: int
+    callbacks: int  # asked for
+    callback_ends: Mapping[CallbackEnd, int]
+    to_call_back: int  # promised and not made yet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +89,7 @@ class AgentFigures:
     queue: str
     handled: int
     rona: int
+    consults: int  # how often a colleague's question was answered
     aht: float | None
     occupancy: float | None
 
@@ -93,9 +112,15 @@ class _Queue:
     within: int = 0
     rona: int = 0
     answer_seconds: float = 0.0
-    handle_seconds: float = 0.0
-    handled: int = 0
+    talk_seconds: float = 0.0
+    hold_seconds: float = 0.0
+    wrap_up_seconds: float = 0.0
+    holds: int = 0
+    transferred: int = 0
+    handled: set[str] = field(default_factory=set)  # contacts
     ends: dict[QueueEnd, list[str]] = field(default_factory=lambda: {end: [] for end in QueueEnd})
+    callbacks: int = 0
+    callback_ends: Counter[CallbackEnd] = field(default_factory=Counter)
 
 
 @dataclass(slots=True)
@@ -109,6 +134,7 @@ class _Agent:
     queue: str = ""
     handled: int = 0
     rona: int = 0
+    consults: int = 0
     seconds: Counter[AgentState] = field(default_factory=Counter)
 
 
@@ -126,7 +152,8 @@ class Figures:
         self._queues = {queue: _Queue(limit) for queue, limit in thresholds.items()}
         self._agents: dict[str, _Agent] = {}
         self._entries: dict[str, _Entry] = {}
-        self._talks: dict[str, tuple[str, str]] = {}  # contact -> (queue, agent)
+        self._talks: dict[tuple[str, str], str] = {}  # (contact, agent) -> queue
+        self._callbacks: dict[str, str] = {}  # contact that is to be called back -> queue
         self._in_menu: set[str] = set()
         self._unmatched = 0
 
@@ -146,17 +173,36 @@ class Figures:
                 if event.result is OfferEnd.TIMED_OUT:
                     self._queue(event.queue).rona += 1
                     self._agent(event.agent).rona += 1
-            case ContactAnswered():
-                self._talks[event.contact] = (event.queue, event.agent)
-                self._agent(event.agent).queue = event.queue
-            case TalkEnded():
-                self._end_talk(event)
+            case CallbackRequested():
+                self._promise(event)
+            case CallbackEnded():
+                if queue := self._callbacks.pop(event.contact, None):
+                    self._queue(queue).callback_ends[event.result] += 1
             case QueueEntryEnded():
                 self._end_entry(event)
             case ContactEnded():
                 self._in_menu.discard(event.contact)
             case AgentStateChanged():
                 self._change(event)
+            case _:
+                self._apply_to_talk(event)
+
+    def _apply_to_talk(self, event: RecordedEvent) -> None:
+        match event:
+            case ContactAnswered() | AgentJoined():
+                self._talks[event.contact, event.agent] = event.queue
+                self._agent(event.agent).queue = event.queue
+            case ConsultAnswered(target="agent"):
+                self._agent(event.to).consults += 1
+            case HoldStarted():
+                if queue := self._talks.get((event.contact, event.agent)):
+                    self._queue(queue).holds += 1
+            case ContactTransferred():
+                self._queue(event.queue).transferred += 1
+                if event.target == "node":
+                    self._in_menu.add(event.contact)
+            case TalkEnded():
+                self._end_talk(event)
             case _:
                 pass
 
@@ -170,9 +216,11 @@ class Figures:
         self._queues = {name: _Queue(old.threshold) for name, old in self._queues.items()}
         for entry in self._entries.values():
             self._queue(entry.queue).offered += 1
+        for queue in self._callbacks.values():
+            self._queue(queue).callbacks += 1
         for agent in self._agents.values():
             agent.seconds.clear()
-            agent.handled = agent.rona = 0
+            agent.handled = agent.rona = agent.consults = 0
             agent.since = max(agent.since, at)
 
     def _queue(self, queue: str) -> _Queue:
@@ -188,6 +236,11 @@ class Figures:
             return
         self._entries[event.contact] = _Entry(event.queue, event.at)
         self._queue(event.queue).offered += 1
+
+    def _promise(self, event: CallbackRequested) -> None:
+        if not event.merged and event.contact not in self._callbacks:
+            self._callbacks[event.contact] = event.queue
+            self._queue(event.queue).callbacks += 1
 
     def _offer(self, contact: str, agent: str) -> None:
         if entry := self._entries.get(contact):
@@ -207,10 +260,11 @@ class Figures:
             queue.within += event.waited <= queue.threshold
 
     def _end_talk(self, event: TalkEnded) -> None:
-        self._talks.pop(event.contact, None)
+        self._talks.pop((event.contact, event.agent), None)
         queue = self._queue(event.queue)
-        queue.handled += 1
-        queue.handle_seconds += event.talked
+        queue.handled.add(event.contact)
+        queue.talk_seconds += event.talked
+        queue.hold_seconds += event.held
         self._agent(event.agent).handled += 1
 
     def _change(self, event: AgentStateChanged) -> None:
@@ -218,7 +272,7 @@ class Figures:
         spent = max(0.0, event.at - agent.since) if agent.since else 0.0
         agent.seconds[agent.state] += spent  # type: ignore[assignment]  # Counter of floats
         if agent.state is AgentState.WRAP_UP and agent.queue:
-            self._queue(agent.queue).handle_seconds += spent
+            self._queue(agent.queue).wrap_up_seconds += spent
         agent.state, agent.since = event.state, event.at
         agent.reason, agent.contact = event.reason, event.contact
         if not event.contact:
@@ -261,22 +315,30 @@ class Figures:
         counts = self._queue(queue)
         entries = [entry for entry in self._entries.values() if entry.queue == queue]
         ends = {end: len(contacts) for end, contacts in counts.ends.items()}
+        handled = len(counts.handled)
         judged = sum(ends.values()) - sum(ends[end] for end in NOT_IN_SERVICE_LEVEL)
         return QueueFigures(
             queue=queue,
             waiting=len(entries),
             longest_wait=max((now - entry.since for entry in entries), default=0.0),
             ringing=sum(1 for entry in entries if entry.agent),
-            talking=sum(1 for talk_queue, _ in self._talks.values() if talk_queue == queue),
+            talking=len({talk[0] for talk, name in self._talks.items() if name == queue}),
             offered=counts.offered,
             ends=ends,
             service_level=share(counts.within, judged),
             asa=share(counts.answer_seconds, ends[QueueEnd.ANSWERED]),
-            aht=share(counts.handle_seconds, counts.handled),
+            aht=share(counts.talk_seconds + counts.hold_seconds + counts.wrap_up_seconds, handled),
+            average_talk=share(counts.talk_seconds, handled),
+            average_hold=share(counts.hold_seconds, handled),
+            holds=counts.holds,
+            transferred=counts.transferred,
             abandonment_rate=share(
                 ends[QueueEnd.ABANDONED], counts.offered - ends[QueueEnd.SHORT_ABANDONED]
             ),
             rona=counts.rona,
+            callbacks=counts.callbacks,
+            callback_ends={end: counts.callback_ends[end] for end in CallbackEnd},
+            to_call_back=sum(1 for name in self._callbacks.values() if name == queue),
         )
 
     def seconds(self, agent: str, now: float) -> dict[AgentState, float]:
@@ -301,6 +363,7 @@ class Figures:
             queue=known.queue,
             handled=known.handled,
             rona=known.rona,
+            consults=known.consults,
             aht=share(busy, known.handled),
             occupancy=share(busy, busy + seconds.get(AgentState.READY, 0.0)),
         )

@@ -231,5 +231,3 @@ def _best_free(domain: Domain, contact: Contact, queue: str) -> str:
     if not free:
         raise ActionRefused("nobody_free", f"nobody in {queue} is free")
     return min(free)[2]
-
-

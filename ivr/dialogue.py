@@ -103,9 +103,19 @@ async def run_dialogue(
     number: str,
     now: Callable[[], float],
     on_step: OnStep,
+    start: str = "",
+    language: str = "",
 ) -> Outcome:
-    """Walk the caller with this number through a version's flow, to its end or the caller's."""
+    """Walk the caller with this number through a version's flow, to its end or the caller's.
+
+    A caller who comes back begins at ``start``, in the ``language`` of before; a node or a language
+    that this version does not have is as if there was none.
+    """
     walk = _Walk(line, version, number, now, on_step)
+    if start in walk.flow.nodes:
+        walk.node = start
+    if language in walk.flow.data.languages:
+        walk.language = language
     try:
         return await walk.run()
     except CallerGone:

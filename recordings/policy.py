@@ -58,13 +58,17 @@ class Verdict:
     alarm: bool
 
 
-def judge(*, agent: float | None, customer: float | None, talked: float | None) -> Verdict:
+def judge(
+    *, agent: float | None, customer: float | None, talked: float | None, held: float = 0.0
+) -> Verdict:
     """Compare the lengths of the legs with the talk, all in seconds.
 
     Args:
         agent: length of the agent's leg, None when its file is missing.
         customer: the same of the customer's.
         talked: None when the talk's end was not seen, so that nothing can be compared.
+        held: seconds on hold. By the agent's phone they are recorded, while a colleague was asked
+            they are not: a length between without and with them is right.
     """
     missing = [name for name, leg in (("agent", agent), ("customer", customer)) if leg is None]
     if len(missing) == 2:
@@ -74,11 +78,16 @@ def judge(*, agent: float | None, customer: float | None, talked: float | None) 
     if talked is None:
         return Verdict(fault="not checked: the end of the talk was not seen", alarm=False)
     lengths = [leg for leg in (agent, customer) if leg is not None]
-    worst = max(lengths, key=lambda length: abs(length - talked))
-    off = worst - talked
+    worst = max(lengths, key=lambda length: abs(_off(length, talked, held)))
+    off = _off(worst, talked, held)
     if abs(off) <= TOLERANCE:
         return Verdict(fault="", alarm=False)
     word = "short" if off < 0 else "long"
     return Verdict(
         fault=f"{word}: {worst:.1f} s of a talk of {talked:.1f} s", alarm=abs(off) > ALARM
     )
+
+
+def _off(length: float, talked: float, held: float) -> float:
+    """Seconds by which a length is too long, or (below 0) too short."""
+    return min(0.0, length - talked) + max(0.0, length - talked - held)

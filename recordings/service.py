@@ -177,26 +177,42 @@ class RecordingsService:
         if not self._is_recorded(event.queue) and not self._exist(event.contact, event.offer):
             self._adopted.discard((event.contact, event.offer))
             return
-        started_at = event.at - event.talked
+        started_at = event.at - event.talked - event.held
         # What happened while no controller watched was noticed later than it happened.
         unseen = (event.contact, event.offer) in self._adopted or event.by is Party.SYSTEM
         self._adopted.discard((event.contact, event.offer))
         talked = None if unseen else event.talked
-        await self._finish(event.contact, event.offer, event.agent, started_at, talked)
+        await self._finish(
+            event.contact, event.offer, event.agent, started_at, talked, held=event.held
+        )
 
     async def _finish(
-        self, contact: str, offer: int, agent: str, started_at: float, talked: float | None
+        self,
+        contact: str,
+        offer: int,
+        agent: str,
+        started_at: float,
+        talked: float | None,
+        *,
+        held: float = 0.0,
     ) -> None:
         async with self._at_once:
             recording = await self._store.get(contact, offer)
             if recording is None:
-                recording = await self._join(contact, offer, agent, started_at, talked)
+                recording = await self._join(contact, offer, agent, started_at, talked, held=held)
             await self._tell(recording)
             for path in self._files(contact, offer):
                 path.unlink(missing_ok=True)
 
     async def _join(
-        self, contact: str, offer: int, agent: str, started_at: float, talked: float | None
+        self,
+        contact: str,
+        offer: int,
+        agent: str,
+        started_at: float,
+        talked: float | None,
+        *,
+        held: float,
     ) -> Recording:
         files = self._files(contact, offer)
         await _closed(files)
@@ -204,7 +220,9 @@ class RecordingsService:
         joined = await asyncio.to_thread(
             audio.join, agent=files[0], customer=files[1], folder=self._folder / folder
         )
-        verdict = policy.judge(agent=joined.agent, customer=joined.customer, talked=talked)
+        verdict = policy.judge(
+            agent=joined.agent, customer=joined.customer, talked=talked, held=held
+        )
         if verdict.alarm:
             self.faults += 1
             logger.error("a recording is faulty", contact=contact, offer=offer, why=verdict.fault)
