@@ -15,6 +15,7 @@ from acd.company import Company
 from acd.contact import Contact
 from acd.distribution import Distribution
 from acd.domain import Decision
+from acd.explain import WhyNot, WhyWaiting, why_not, why_waiting
 from acd.queue_log import QueueLog
 from acd.wishes import ActionRefused, check_wish
 from telephony.clock import Clock
@@ -24,9 +25,14 @@ from telephony.events import (
     AgentWish,
     AgentWished,
     CallStage,
+    ConsultStep,
+    ConsultStepWished,
+    PlaceWished,
     Question,
     RecordedEvent,
     TimerFired,
+    TransferTarget,
+    TransferWished,
     WireEvent,
 )
 
@@ -207,6 +213,20 @@ class DistributionService:
             return refused
         return None
 
+    def why_waiting(self, contact: str) -> WhyWaiting | None:
+        """Why nobody has this contact yet; ``None`` when it is not known."""
+        domain = self.distribution.domain
+        known = domain.contacts.get(contact)
+        return why_waiting(domain, known, self._clock.now()) if known else None
+
+    def why_not(self, contact: str, agent: str) -> WhyNot | None:
+        """What keeps an agent from a waiting contact; ``None`` when it does not wait."""
+        domain = self.distribution.domain
+        known, who = domain.contacts.get(contact), domain.agents.get(agent)
+        if known is None or who is None or not known.waits:
+            return None
+        return why_not(domain, known, who, self._clock.now())
+
     # -- what people press ------------------------------------------------------------------
 
     async def sign_in(self, agent: str, author: str) -> None:
@@ -232,6 +252,38 @@ class DistributionService:
     async def extend_wrap_up(self, agent: str, author: str) -> None:
         """More time for notes. Raises ActionRefused."""
         self.wish(agent, AgentWish.EXTEND, "", author)
+
+    async def transfer(
+        self, contact: str, target: TransferTarget, to: str, author: str, *, attended: bool = False
+    ) -> None:
+        """Pass a caller on, or ask there first (``attended``). Raises ActionRefused."""
+        self.ask(
+            TransferWished(contact=contact, attended=attended, target=target, to=to, author=author)
+        )
+
+    async def consult_step(self, contact: str, step: ConsultStep, author: str) -> None:
+        """Have a consultation go on so. Raises ActionRefused."""
+        self.ask(ConsultStepWished(contact=contact, step=step, author=author))
+
+    async def change_place(
+        self,
+        contact: str,
+        author: str,
+        *,
+        priority: int | str | None = None,
+        queue: str | None = None,
+        preferred: str | None = None,
+    ) -> None:
+        """Change a waiting contact's place. Raises ActionRefused."""
+        self.ask(
+            PlaceWished(
+                contact=contact,
+                author=author,
+                priority=priority,
+                queue=queue,
+                preferred=preferred,
+            )
+        )
 
     def wish(self, agent: str, wish: AgentWish, reason: str, author: str) -> None:
         """Ask for an agent's state. Raises ActionRefused."""

@@ -25,7 +25,8 @@ def own_command(*words: str) -> list[str]:
 
 def child_names(settings: Settings) -> list[str]:
     """Names of the processes, in the order of their start."""
-    return [*(["redis"] if settings.private_redis else []), "asterisk", "controller", "transcriber"]
+    controllers = [own.controller_name for own in settings.each_controller()]
+    return [*(["redis"] if settings.private_redis else []), "asterisk", *controllers, "transcriber"]
 
 
 def children_of(settings: Settings) -> list[Child]:
@@ -35,12 +36,7 @@ def children_of(settings: Settings) -> list[Child]:
     return [
         *redis,
         _asterisk(settings, program),
-        Child(
-            name="controller",
-            argv=own_command("serve"),
-            watched=True,
-            socket=(settings.bind, settings.web_port),
-        ),
+        *map(_controller, settings.each_controller()),
         Child(name="transcriber", argv=own_command("transcribe")),
     ]
 
@@ -78,6 +74,16 @@ def _redis(settings: Settings) -> Child:
         name="redis",
         argv=[*find_redis(settings), *redis_options(settings)],
         socket=settings.redis_socket,
+    )
+
+
+def _controller(settings: Settings) -> Child:
+    return Child(
+        name=settings.controller_name,
+        argv=own_command("serve"),
+        env={"HUAWU_CONTROLLER": str(settings.controller)},
+        watched=True,
+        socket=(settings.bind, settings.own_web_port),
     )
 
 

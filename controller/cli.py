@@ -15,6 +15,7 @@ import typer
 from controller.problems import ProblemError
 
 if TYPE_CHECKING:
+    from controller.rules_change import Change
     from controller.settings import Settings
 
 app = typer.Typer(
@@ -32,6 +33,11 @@ ivr = typer.Typer(
 user = typer.Typer(help="Web accounts: list, add, new password, close.", no_args_is_help=True)
 app.add_typer(ivr, name="ivr")
 app.add_typer(user, name="user")
+rules = typer.Typer(
+    help="Queues, agents and routing: check the files, take them into use, go back.",
+    no_args_is_help=True,
+)
+app.add_typer(rules, name="rules")
 
 # Commands with a parser of their own get every word, `--help` too.
 _PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
@@ -72,12 +78,18 @@ def _leave(code: int) -> NoReturn:
     raise typer.Exit(code)
 
 
-@app.command(epilog="Example: HUAWU_WEB_PORT=8081 ./huawu up")
-def up() -> None:
+@app.command(epilog="Example: HUAWU_WEB_PORT=8081 ./huawu up --controllers 2")
+def up(
+    controllers: Annotated[
+        int | None, typer.Option(min=1, max=4, help="One decides, the others stand by.")
+    ] = None,
+) -> None:
     """Set up what is missing, start everything, print addresses and accounts."""
     from controller.lifecycle import up as start_all
     from controller.setup.progress import Progress
 
+    if controllers is not None:
+        os.environ["HUAWU_CONTROLLERS"] = str(controllers)  # the supervisor reads it, too
     start_all(_settings(), Progress())
 
 
@@ -96,18 +108,20 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """What runs, since when. Exit code 0 only when all of it runs and serves."""
+    from controller.lifecycle import as_running, roles, status_json, why_not_ready
     from controller.lifecycle import status as states_of
-    from controller.lifecycle import status_json, why_not_ready
 
-    settings = _settings()
+    settings = as_running(_settings())
     states = states_of(settings)
-    reason = why_not_ready(settings)
+    reason, found = why_not_ready(settings), roles(settings)
     if as_json:
-        print(status_json(settings, states, reason))
+        print(status_json(settings, states, reason, found))
     else:
         for state in states:
             since = f"process {state.pid}, {state.seconds:.0f} s" if state.runs else "-"
             print(f"  {state.name:<12} {'runs' if state.runs else 'DOWN':<6} {since}")
+        for role in found[:0] if settings.controllers == 1 else found:
+            print(f"  {role.name:<12} {role.role or 'not ready':<10} {role.url}")
         print(f"  {'serves' if not reason else 'does not serve: ' + reason}  {settings.web_url}")
     _leave(0 if not reason and all(state.runs for state in states) else 1)
 
@@ -291,6 +305,76 @@ def replay(
 
     same = run(_settings(), day=day, company=company, seed=seed, save=save, as_json=as_json)
     _leave(0 if same else 1)
+
+
+@rules.command("check", epilog="Example: ./huawu rules check")
+def rules_check() -> None:
+    """Everything wrong with the rules, with file, line and mend. Exit code 1 if there is."""
+    from controller.rules import check_rules, load_rules
+
+    settings = _settings()
+    problems = check_rules(settings.company)
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    if problems:
+        print(f"{len(problems)} problem(s); the rules in use are others", file=sys.stderr)
+        _leave(1)
+    found = load_rules(settings.company)
+    print(
+        f"the rules are good: {len(found.queues)} queues, {len(found.agents)} agents, "
+        f"{len(found.routing.rules)} rules"
+    )
+
+
+_AUTHOR = Annotated[str, typer.Option(help="Who changed them; your login if not given.")]
+
+
+@rules.command("reload", epilog="Example: ./huawu rules reload --author mei")
+def rules_reload(author: _AUTHOR = "") -> None:
+    """Take the files into use while calls go on; with any mistake in them nothing changes."""
+    from controller.rules_change import author_or, reload_rules
+
+    _tell_change(reload_rules(_settings(), author_or(author)))
+
+
+@rules.command("rollback", epilog="Example: ./huawu rules rollback 12")
+def rules_rollback(
+    version: Annotated[int | None, typer.Argument(help="The one before when not given.")] = None,
+    author: _AUTHOR = "",
+) -> None:
+    """Put an earlier version's files back and take them into use."""
+    from controller.rules_change import author_or, roll_back_rules
+
+    _tell_change(roll_back_rules(_settings(), version, author_or(author)))
+
+
+@rules.command("versions", epilog="Example: ./huawu rules versions")
+def rules_versions() -> None:
+    """Every version that was in use, the newest first: number, time, author."""
+    import datetime
+
+    from controller.rules import RuleVersions
+
+    for version in reversed(RuleVersions(_settings().rules_dir).all()):
+        at = datetime.datetime.fromtimestamp(version.at).astimezone()
+        print(f"  {version.number:>4}  {at:%Y-%m-%d %H:%M:%S}  {version.author}  {version.note}")
+
+
+def _tell_change(change: "Change") -> NoReturn:
+    for problem in change.problems:
+        print(problem, file=sys.stderr)
+    if change.version is None:
+        print("the rules stay as they are", file=sys.stderr)
+        _leave(1)
+    for note in change.notes:
+        print(note)
+    print(f"version {change.version.number} by {change.version.author}", end=", ")
+    print(
+        f"in use by {change.controllers} controller(s)"
+        if change.controllers
+        else "in use from the next start on: no controller runs"
+    )
+    _leave(0)
 
 
 @app.command(hidden=True)

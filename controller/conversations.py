@@ -8,12 +8,12 @@ own way on. The contact's id is the channel's Uniqueid, which no caller can choo
 import functools
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
 from typing import TypeAlias
 
 import structlog
 
-from acd.company import Company
-from acd.service import DistributionService
+from acd.service import DistributionService, NotDeciding
 from acd.wishes import ActionRefused
 from ivr.dialogue import Ending, Outcome, run_dialogue
 from ivr.line import AgiLine
@@ -34,6 +34,7 @@ from telephony.events import (
     MenuStepTaken,
     NextStepAsked,
     OfferReturned,
+    OutsideReturned,
 )
 from telephony.translate import ENTRY_VARIABLES, offer_end
 
@@ -44,13 +45,13 @@ Route: TypeAlias = Callable[[AgiSession], Awaitable[None]]
 SIGN_IN_CODE = "*45"
 READY_CODE = "*46"
 AGENT_LANGUAGE = "zh-CN"
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class Conversations:
     """All routes of the FastAGI server.
 
     Args:
-        company: queues and agents.
         menus: the callers' menus.
         service: the distribution.
         clock: the process's clock.
@@ -60,13 +61,11 @@ class Conversations:
     def __init__(
         self,
         *,
-        company: Company,
         menus: FlowVersions,
         service: DistributionService,
         clock: Clock,
         may_record: Callable[[str], bool],
     ) -> None:
-        self._company = company
         self._menus = menus
         self._service = service
         self._clock = clock
@@ -79,6 +78,7 @@ class Conversations:
             "tick": _quietly(self._tick),
             "key": _quietly(self._key),
             "offer-ended": _quietly(self._offer_ended),
+            "outside-ended": _quietly(self._outside_ended),
             "after": _quietly(self._after),
             "feature": _quietly(self._feature),
         }
@@ -87,15 +87,15 @@ class Conversations:
 
     async def _menu(self, session: AgiSession) -> None:
         contact = session.uniqueid
-        caller = await session.get_variable("CALLERID(num)") or ""
-        dialled = await session.get_variable("HUAWU_DIALLED") or ""
+        caller, dialled, node = (*session.arguments, "", "", "")[:3]
         self._service.ask(
             CallerArrived(contact=contact, channel=session.channel, caller=caller, dialled=dialled)
         )
         if self._service.stage(contact) is not CallStage.MENU:  # queued before a controller died
-            await self._keep_entry(session)
-            await self._tick(session)
+            await self._tick(session, self._entry(contact))
             return
+
+        known = self._service.contact(contact)
 
         def on_step(node: str, key: str) -> None:
             now = self._clock.now()
@@ -107,6 +107,8 @@ class Conversations:
             number=caller,
             now=self._clock.now,
             on_step=on_step,
+            start=node,  # set by a transfer
+            language=known.language if known else "",
         )
         if outcome.ending is Ending.QUEUE:
             await self._enqueue(session, outcome)
@@ -114,28 +116,39 @@ class Conversations:
             await self._reply(session, SayGoodbye())
 
     async def _enqueue(self, session: AgiSession, outcome: Outcome) -> None:
-        queue, language = outcome.queue, outcome.language
+        queue, language = self._queue_of(outcome), outcome.language
+        known = self._service.contact(session.uniqueid)
         answer = self._service.ask(
             MenuFinished(
                 contact=session.uniqueid,
                 queue=queue,
                 language=language,
-                attributes=outcome.attributes,
+                attributes={**(known.attributes if known else {}), **outcome.attributes},
             )
         )
-        await self._keep_entry(session)
-        await self._reply(session, answer, outcome.announcement)
+        entry = self._entry(session.uniqueid)
+        await self._reply(session, answer, outcome.announcement, entry)
 
-    async def _keep_entry(self, session: AgiSession) -> None:
-        """Write the queue entry onto the channel, for the next controller, or for none.
+    def _queue_of(self, outcome: Outcome) -> str:
+        """The chosen queue; if the rules have lost it since the call began, where 0 leads now."""
+        queues = self._service.company.queues
+        if outcome.queue in queues:
+            return outcome.queue
+        flow = self._menus.current.flow
+        person = getattr(flow.nodes[flow.data.person], "queue", "")
+        log.warning("there is no queue %s any more", outcome.queue)
+        return person if person in queues else next(iter(queues))
+
+    def _entry(self, contact_id: str) -> dict[str, str]:
+        """The queue entry as it stands on the channel, for the next controller, or for none.
 
         The queue comes last: where it stands, all of the entry stands.
         """
-        contact = self._service.contact(session.uniqueid)
+        contact = self._service.contact(contact_id)
         if contact is None or not contact.queue:
-            return
-        queue = self._company.queue(contact.queue)
-        entry = {
+            return {}
+        queue = self._service.company.queue(contact.queue)
+        return {
             "HUAWU_ENQUEUED": f"{contact.queued:.3f}",
             "HUAWU_PRIORITY": str(contact.priority),
             "HUAWU_LANGUAGE": contact.language,
@@ -144,10 +157,8 @@ class Conversations:
             "HUAWU_RECORD": "1" if self._may_record(queue.id) else "",
             "HUAWU_QUEUE": queue.id,
         }
-        for name, value in entry.items():
-            await session.set_variable(name, value)
 
-    async def _tick(self, session: AgiSession) -> None:
+    async def _tick(self, session: AgiSession, entry: Mapping[str, str] = NOTHING) -> None:
         variables = {}
         if self._service.stage(session.uniqueid) in (None, CallStage.MENU):
             for name in ENTRY_VARIABLES:
@@ -155,7 +166,7 @@ class Conversations:
         answer = self._service.ask(
             NextStepAsked(contact=session.uniqueid, channel=session.channel, variables=variables)
         )
-        await self._reply(session, answer)
+        await self._reply(session, answer, entry=entry)
 
     async def _key(self, session: AgiSession) -> None:
         """A key was pressed while waiting; who is not known yet is taken up by a tick."""
@@ -173,13 +184,25 @@ class Conversations:
         )
         await self._reply(session, answer)
 
+    async def _outside_ended(self, session: AgiSession) -> None:
+        answer = self._service.ask(OutsideReturned(contact=session.uniqueid))
+        await self._reply(session, answer, entry=self._entry(session.uniqueid))
+
     async def _after(self, session: AgiSession) -> None:
         await self._reply(session, self._service.ask(CallerLeftOver(contact=session.uniqueid)))
 
     async def _reply(
-        self, session: AgiSession, step: NextStep | None, first: tuple[str, ...] = ()
+        self,
+        session: AgiSession,
+        step: NextStep | None,
+        first: tuple[str, ...] = (),
+        entry: Mapping[str, str] = NOTHING,
     ) -> None:
-        """Tell the dialplan what to do; ``first`` are recordings to play before all else."""
+        """Tell the dialplan what to do; ``first`` are recordings to play before all else.
+
+        ``entry`` is set before it in the same breath: each command is a round trip, during which
+        a caller with a free agent would wait.
+        """
         match step:
             case TakeOffer():
                 variables = {
@@ -197,9 +220,9 @@ class Conversations:
             case LeaveMessage():
                 variables = {"HUAWU_NEXT": "message"}
             case None:
-                return
-        for name, value in variables.items():
-            await session.set_variable(name, value)
+                variables = {}
+        if entry or variables:
+            await session.finish({**entry, **variables})
 
     # -- agents ---------------------------------------------------------------------------
 
@@ -246,7 +269,7 @@ def _quietly(route: Route) -> Route:
         with structlog.contextvars.bound_contextvars(contact=session.uniqueid):
             try:
                 await route(session)
-            except AgiError as error:
+            except (AgiError, NotDeciding) as error:
                 log.info("%s ended early: %s", session.path, error)
 
     return run

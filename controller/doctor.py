@@ -13,7 +13,7 @@ from pathlib import Path
 
 from controller.asterisk_node import AsteriskProgram, ask_asterisk, find_asterisk
 from controller.children import child_names, find_redis
-from controller.lifecycle import why_not_ready
+from controller.lifecycle import as_running, roles
 from controller.problems import ProblemError
 from controller.processes import Mark
 from controller.settings import Settings
@@ -45,6 +45,7 @@ class Finding:
 
 async def examine(settings: Settings) -> list[Finding]:
     """Look at everything. Parts that need the running system are skipped when it is down."""
+    settings = as_running(settings) if is_running(settings) else settings
     findings = [
         _python(),
         _disk(settings),
@@ -62,9 +63,7 @@ async def examine(settings: Settings) -> list[Finding]:
     findings += await asyncio.to_thread(_asterisk_inside, settings)
     findings.append(await _guarded("redis", _redis(settings)))
     findings.append(_listening(settings))
-    reason = await asyncio.to_thread(why_not_ready, settings)
-    mend = f"read {settings.log_dir / 'controller.log'}; then {_RESTART}" if reason else ""
-    findings.append(Finding("controller", reason or f"ready at {settings.web_url}", mend))
+    findings += await asyncio.to_thread(_controllers, settings)
     return findings
 
 
@@ -175,6 +174,20 @@ async def _redis(settings: Settings) -> Finding:
         return Finding("redis", "answers, append-only file on")
     finally:
         await client.aclose()
+
+
+def _controllers(settings: Settings) -> list[Finding]:
+    """Each controller: does it decide or stand by, and does any decide?"""
+    found = roles(settings)
+    findings = []
+    for role in found:
+        does = "decides" if role.leads else "stands by"
+        mend = f"read {settings.log_dir / role.name}.log; then {_RESTART}" if role.reason else ""
+        findings.append(Finding(role.name, role.reason or f"{does}, ready at {role.url}", mend))
+    if not any(role.leads or role.reason for role in found):
+        text = "nobody holds it: callers are not answered"
+        findings.append(Finding("lease", text, f"see redis above; then {_RESTART}"))
+    return findings
 
 
 def _processes(settings: Settings) -> list[Finding]:

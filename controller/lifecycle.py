@@ -8,11 +8,18 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from controller.children import child_names, own_command
-from controller.credentials import CUSTOMER, Credentials, sip_endpoint, take_unshown
+from controller.credentials import (
+    CUSTOMER,
+    Credentials,
+    sip_endpoint,
+    take_unshown,
+    write_private,
+)
 from controller.problems import ProblemError
 from controller.processes import MARKER, Mark, end_group, group_of
 from controller.settings import ROOT, Settings
@@ -77,6 +84,7 @@ def start(settings: Settings, *, ready_within_s: float = READY_WITHIN_S) -> subp
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     for log in settings.log_dir.glob("*.log"):
         bound_log(log)
+    write_private(_controllers_path(settings), f"{settings.controllers}\n")
     with (settings.log_dir / "supervisor.log").open("ab") as output:
         process = subprocess.Popen(
             own_command("supervise"),
@@ -90,8 +98,10 @@ def start(settings: Settings, *, ready_within_s: float = READY_WITHIN_S) -> subp
     deadline = time.monotonic() + ready_within_s
     while True:
         reason = why_not_ready(settings)
-        if not reason:
+        waiting = [role.reason for role in roles(settings) if role.reason] if not reason else []
+        if not reason and not waiting:
             return process
+        reason = reason or "; ".join(waiting)
         ended = process.poll() is not None
         if ended or time.monotonic() > deadline:
             stop(settings)
@@ -102,14 +112,60 @@ def start(settings: Settings, *, ready_within_s: float = READY_WITHIN_S) -> subp
 
 
 def why_not_ready(settings: Settings) -> str:
-    """Empty when the controller serves calls, else what it or the network says."""
+    """Empty when a controller serves calls, else what each of them or the network says."""
+    found = roles(settings)
+    if any(role.leads and not role.reason for role in found):
+        return ""
+    reasons = [role.reason or f"{role.url} stands by" for role in found]
+    return "; ".join(reasons)
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """What one controller says of itself."""
+
+    name: str
+    url: str
+    role: str
+    """``leader`` or ``standby``; empty when it does not say."""
+    reason: str
+    """Why it is not ready; empty when it is."""
+
+    @property
+    def leads(self) -> bool:
+        """Whether it decides."""
+        return self.role == "leader"
+
+
+def roles(settings: Settings) -> list[Role]:
+    """Ask every controller whether it is ready, and who holds the lease."""
+    return [_role(own) for own in settings.each_controller()]
+
+
+def _role(settings: Settings) -> Role:
+    name, url = settings.controller_name, settings.web_url
     try:
-        with urllib.request.urlopen(f"{settings.web_url}/readyz", timeout=2):  # noqa: S310
-            return ""
+        with urllib.request.urlopen(f"{url}/readyz", timeout=2) as answer:  # noqa: S310
+            said = json.loads(answer.read(20_000))
+        return Role(name, url, str(said.get("role", "")), "")
     except urllib.error.HTTPError as error:
-        return error.read(2000).decode(errors="replace").strip() or str(error)
-    except (OSError, ValueError) as error:
-        return f"{settings.web_url}/readyz does not answer ({error})"
+        text = error.read(2000).decode(errors="replace").strip()
+        return Role(name, url, "", text or str(error))
+    except (OSError, ValueError, AttributeError) as error:
+        return Role(name, url, "", f"{url}/readyz does not answer ({error})")
+
+
+def as_running(settings: Settings) -> Settings:
+    """The settings with as many controllers as were started."""
+    try:
+        number = int(_controllers_path(settings).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return settings
+    return settings.model_copy(update={"controllers": number})
+
+
+def _controllers_path(settings: Settings) -> Path:
+    return settings.run_dir / "controllers"
 
 
 def stop(settings: Settings) -> bool:
@@ -160,13 +216,19 @@ def _state_of(settings: Settings, name: str) -> ProcessState:
     return ProcessState(name, mark.pid, time.time() - file.stat().st_mtime)
 
 
-def status_json(settings: Settings, states: list[ProcessState], not_ready: str) -> str:
+def status_json(
+    settings: Settings,
+    states: list[ProcessState],
+    not_ready: str,
+    found: Sequence[Role] = (),
+) -> str:
     """What `status --json` prints."""
     return json.dumps(
         {
             "ready": not not_ready,
             "not_ready": not_ready,
             "url": settings.web_url,
+            "controllers": {role.name: asdict(role) for role in found},
             "processes": {
                 state.name: {"pid": state.pid, "seconds": round(state.seconds or 0.0, 1)}
                 for state in states
@@ -175,6 +237,13 @@ def status_json(settings: Settings, states: list[ProcessState], not_ready: str) 
         ensure_ascii=False,
         indent=2,
     )
+
+
+def running_controllers(settings: Settings) -> list[Mark]:
+    """The controllers of this machine that run now."""
+    names = [own.controller_name for own in as_running(settings).each_controller()]
+    marks = [Mark.read(mark_path(settings, name)) for name in names]
+    return [mark for mark in marks if mark is not None and mark.is_alive()]
 
 
 def reload_menu(settings: Settings) -> list[Problem]:
@@ -188,10 +257,11 @@ def reload_menu(settings: Settings) -> list[Problem]:
     problems = check_company(settings.company)
     if problems:
         return problems
-    controller = Mark.read(mark_path(settings, "controller"))
-    if controller is None or not controller.is_alive():
+    alive = running_controllers(settings)
+    if not alive:
         raise ProblemError("No controller runs; the next one reads the files when it starts.")
-    os.kill(controller.pid, signal.SIGHUP)
+    for mark in alive:
+        os.kill(mark.pid, signal.SIGHUP)
     return []
 
 

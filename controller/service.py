@@ -1,8 +1,10 @@
 """The controller's process: everything is put together here, started in order and ended in order.
 
-Start: what the live store remembers is loaded, the web answers (not ready yet), the manager link
-comes up, a picture of Asterisk is compared with what is remembered, and only then are callers'
-questions answered. A controller that dies leaves every call to Asterisk; the next one begins here.
+Start: the web answers, the manager link comes up, and the controller stands by until it gets the
+lease (``controller/leadership.py``). Then what the live store remembers is loaded, a picture of
+Asterisk is compared with it, and only then are callers' questions answered. A controller that dies
+leaves every call to Asterisk; the next one begins here. One that loses the lease ends at once, and
+is started again as one that stands by.
 """
 
 import asyncio
@@ -12,6 +14,7 @@ import os
 import resource
 import signal
 import socket
+import time
 from collections.abc import AsyncIterator, Sequence
 
 import structlog
@@ -19,14 +22,17 @@ import uvloop
 from aiohttp import web
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
+from sqlalchemy.exc import SQLAlchemyError
 
-from acd.company import load_company
+from acd.company import Company
 from acd.distribution import Distribution
 from acd.service import DistributionService
 from controller.conversations import Conversations
 from controller.credentials import load_credentials
+from controller.leadership import Leadership
 from controller.logs import log_to_stdout
 from controller.problems import ProblemError
+from controller.rules import RuleVersion, RuleVersions, load_rules
 from controller.settings import Settings, load_settings
 from controller.telephone import Telephone
 from dashboards.ports import WebPorts
@@ -37,12 +43,13 @@ from store.accounts import Accounts
 from store.database import Database, open_database
 from store.drain import Drain
 from store.event_log import EventLog
-from store.live import Journal, append_event, append_only_on, connect, follow, load
+from store.lease import ANSWER, LeaseLost
+from store.live import Changes, Journal, append_event, append_only_on, connect, follow, load
 from store.sessions import Sessions
+from store.source import BadFile
 from telephony.agi import FastAgiServer
 from telephony.clock import Clock
-from telephony.commands import Command
-from telephony.events import WireEvent
+from telephony.commands import Command, TakePicture
 
 logger = structlog.get_logger("controller")
 
@@ -50,6 +57,8 @@ logger = structlog.get_logger("controller")
 SIGN_OF_LIFE = 2.0
 #: A journal that has not reached Redis for so many seconds makes this controller not ready.
 JOURNAL_LAG_LIMIT = 10.0
+#: Seconds that one who takes over waits for SQL to catch up; it goes on behind.
+CATCH_UP = 1.0
 
 
 def main() -> None:
@@ -75,7 +84,8 @@ class Controller:
             raise ProblemError(f"{settings.secrets_file} is missing: `./huawu up` makes it")
         self._settings = settings
         self._clock = Clock()
-        self._company = load_company(settings.company)
+        self._versions = RuleVersions(settings.rules_dir)
+        self._rules, company = self._first_rules()
         self._menus = FlowVersions(settings.company)
         self._timezone = self._menus.current.hours.zone.key  # the company's own, of hours.yaml
         self._redis: Redis = connect(settings.effective_redis_url)
@@ -83,68 +93,85 @@ class Controller:
         self._web_redis: Redis = connect(settings.effective_redis_url)
         self._database: Database = open_database(settings.effective_database_url)
         self._log = EventLog(self._database)
-        self._drain = Drain(self._redis, self._log)
-        self._journal = Journal(self._redis)
+        self._journal = Journal(
+            self._redis,
+            fenced=True,
+            refused=lambda: self._leadership.lease.look_now(),  # noqa: PLW0108 (made below)
+        )
+        self._drain = Drain(self._redis, self._log, taken=self._journal.stored)
         self._append_only = False
+        self._leadership = Leadership(
+            connect(settings.effective_redis_url, answer=ANSWER, retries=0),
+            address=settings.web_url,
+            journal=self._journal,
+            witness=lambda: self._telephone.leader_told(),  # noqa: PLW0108 (made below)
+            able=lambda: self._telephone.link.is_up,
+            state=self._state,
+            listen=lambda event: self._service.ask(event),  # noqa: PLW0108 (made below)
+            look=lambda: self._telephone.carry_out(TakePicture(why="events lost")),
+        )
         self._service = DistributionService(
-            Distribution(self._company, self._is_open),
+            Distribution(company, self._is_open),
             clock=self._clock,
             journal=self._journal,
             carry_out=self._carry_out,
+            may_decide=self._leadership.may_decide,
         )
+        self._service.distribution.domain.is_node = self._is_node
         self._telephone = Telephone(
             host="127.0.0.1",
             port=settings.ami_port,
             secret=credentials.ami_password,
             clock=self._clock,
-            queues=self._company.queues,
-            hear=self._hear,
+            queues=company.queues,
+            hear=self._leadership.hear,
             up=self._serve_callers,
             may_record=self._may_record,
+            may_act=self._leadership.may_act,
+            newer=self._leadership.lease.look_now,
         )
         self._recordings = RecordingsService(
             folder=settings.recordings_dir,
             database=self._database,
             log=self._log,
             append=functools.partial(append_event, self._redis),
-            is_recorded=lambda queue: self._company.queue(queue).record,
+            is_recorded=self._is_recorded,
             timezone=self._timezone,
             now=self._clock.now,
         )
         self._agi = FastAgiServer(
             Conversations(
-                company=self._company,
                 menus=self._menus,
                 service=self._service,
                 clock=self._clock,
                 may_record=self._may_record,
             ).routes(),
             host="127.0.0.1",
-            port=settings.agi_port,
+            port=settings.own_agi_port,
         )
         self._reconciled = asyncio.Event()
+        self._won_at = 0.0  # monotonic seconds
 
     async def run(self) -> None:
         """Everything, until SIGTERM or SIGINT."""
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reload_menu)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reload)
         async with contextlib.AsyncExitStack() as stack:
             stack.push_async_callback(self._database.close)
             stack.push_async_callback(self._redis.aclose)
             stack.push_async_callback(self._web_redis.aclose)
-            await self._load()
+            stack.push_async_callback(self._leadership.close)
             await stack.enter_async_context(self._journal)
             stack.callback(self._service.stop)
             await stack.enter_async_context(self._web())
             tasks = [
                 asyncio.create_task(part())
                 for part in (
-                    self._drain.run,
+                    self._leadership.lease.run,
                     self._telephone.run,
-                    self._answer_callers,
-                    self._follow_recordings,
+                    self._lead,
                     self._keep_looking_at_redis,
                     self._sign_of_life,
                 )
@@ -156,26 +183,91 @@ class Controller:
                 task.cancel()
             await asyncio.gather(*tasks, stopping, return_exceptions=True)
             for task in done - {stopping}:
-                task.result()  # a part that ended by itself ends the process, with its reason
+                try:
+                    task.result()  # a part that ended by itself ends the process, with its reason
+                except LeaseLost as lost:
+                    self._journal.abandon()
+                    logger.error("ends, to stand by", why=str(lost))
+
+    async def _lead(self) -> None:
+        """Wait for the lease; then take everything over, and decide until the end."""
+        number = await self._leadership.won()
+        self._won_at = time.monotonic()
+        await self._load()
+        agi = f"agi://127.0.0.1:{self._settings.own_agi_port}"
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._telephone.lead(number, agi))
+            group.create_task(self._answer_callers())
+            group.create_task(self._drain.run())
+            group.create_task(self._follow_recordings())
 
     async def _load(self) -> None:
         """Begin from what the live store remembers, and let SQL catch up with the stream."""
-        contacts, agents = await load(self._redis)
-        self._append_only = await append_only_on(self._redis)
-        await self._drain.catch_up()
+        while True:
+            try:
+                contacts, agents = await load(self._redis)
+                break
+            except (RedisError, OSError) as error:
+                logger.error("the live state cannot be loaded", error=type(error).__name__)
+                await asyncio.sleep(0.2)
+        with contextlib.suppress(TimeoutError, RedisError, SQLAlchemyError, OSError):
+            async with asyncio.timeout(CATCH_UP):
+                await self._drain.catch_up()
         self._service.restore(contacts, agents)
+        self._take_up_rules()
         logger.info("loaded", contacts=len(contacts), agents=len(agents))
 
-    def _hear(self, event: WireEvent) -> None:
-        self._service.ask(event)
+    def _state(self) -> tuple[Changes, Changes]:
+        """All that is remembered, as the live store keeps it."""
+        domain = self._service.distribution.domain
+        return (
+            {name: contact.plain() for name, contact in domain.contacts.items()},
+            {name: agent.plain() for name, agent in domain.agents.items()},
+        )
 
     def _carry_out(self, command: Command) -> None:
         self._telephone.carry_out(command)
 
-    def _reload_menu(self) -> None:
-        """New callers get the menu of the files; with a mistake in them nothing changes."""
+    def _reload(self) -> None:
+        """New callers get the menu of the files, with a mistake in them nothing changes; and the
+        rules that were accepted last hold for everybody.
+        """
         problems = self._menus.reload()
         logger.info("menu read", version=self._menus.current.number, problems=len(problems))
+        self._take_up_rules()
+
+    def _first_rules(self) -> tuple[RuleVersion, Company]:
+        """The rules to begin with: those that were in use, so that what changed in the files
+        since is taken up as at any other time. Files that are broken change nothing.
+        """
+        before = self._versions.newest
+        try:
+            load_rules(self._settings.company)
+            version = self._versions.keep(self._settings.company, author="start")
+        except BadFile as error:
+            if before is None:
+                raise
+            version = before
+            logger.error("the rules stay as they were", version=before.number, why=str(error))
+        try:
+            return (before, before.load()) if before else (version, version.load())
+        except BadFile:  # written by another version of the program
+            return version, version.load()
+
+    def _take_up_rules(self) -> None:
+        """Go by the newest version that was accepted."""
+        newest = self._versions.newest
+        if newest is None or newest.number == self._rules.number:
+            return
+        try:
+            company = newest.load()
+        except BadFile as error:
+            logger.error("the rules stay as they are", version=newest.number, why=str(error))
+            return
+        self._rules = newest
+        self._telephone.know_queues(company.queues)
+        self._service.adopt(company, version=newest.number, author=newest.author)
+        logger.info("rules taken up", version=newest.number, author=newest.author)
 
     def _serve_callers(self) -> None:
         self._service.mirror_everybody()
@@ -184,8 +276,7 @@ class Controller:
     async def _answer_callers(self) -> None:
         await self._reconciled.wait()
         await self._agi.start()
-        _notify("READY=1")
-        logger.info("ready")
+        logger.info("ready", seconds=round(time.monotonic() - self._won_at, 3))
         await asyncio.Event().wait()
 
     async def _follow_recordings(self) -> None:
@@ -196,14 +287,19 @@ class Controller:
 
     async def _keep_looking_at_redis(self) -> None:
         while True:
-            await asyncio.sleep(SIGN_OF_LIFE)
             with contextlib.suppress(RedisError, OSError):
                 self._append_only = await append_only_on(self._redis)
+            await asyncio.sleep(SIGN_OF_LIFE)
 
     async def _sign_of_life(self) -> None:
+        _notify("READY=1")
         while True:
             _notify("WATCHDOG=1")
             await asyncio.sleep(SIGN_OF_LIFE)
+
+    def _is_node(self, node: str) -> bool:
+        """Does the menu have this node?"""
+        return node in self._menus.current.flow.nodes
 
     def _is_open(self, hours: str, now: float) -> bool:
         """By the hours of the menu in use; hours that are not there never close a queue."""
@@ -211,7 +307,11 @@ class Controller:
         return hours not in known.weeks or known.is_open(hours, now)
 
     def _may_record(self, queue: str) -> bool:
-        return self._recordings.may_record(self._company.queue(queue).record)
+        return self._recordings.may_record(self._is_recorded(queue))
+
+    def _is_recorded(self, queue: str) -> bool:
+        known = self._service.company.queues.get(queue)
+        return known is not None and known.record
 
     # -- the web ----------------------------------------------------------------------------
 
@@ -219,7 +319,7 @@ class Controller:
     async def _web(self) -> AsyncIterator[None]:
         runner = web.AppRunner(create_app(self._ports()), access_log=None)
         await runner.setup()
-        site = web.TCPSite(runner, self._settings.bind, self._settings.web_port)
+        site = web.TCPSite(runner, self._settings.bind, self._settings.own_web_port)
         await site.start()
         try:
             yield
@@ -228,22 +328,39 @@ class Controller:
 
     def _ports(self) -> WebPorts:
         return WebPorts(
-            company=self._company,
+            rules=lambda: self._service.company,
             log=self._log,
             follow=functools.partial(follow, self._redis),
             accounts=Accounts(self._database),
             sessions=Sessions(self._web_redis),
             actions=self._service,
+            explanations=self._service,
             transcripts=self._recordings.transcripts,
             recordings=self._settings.recordings_dir,
             timezone=self._timezone,
             now=self._clock.now,
             reasons_not_ready=self._reasons_not_ready,
             counters=self._counters,
+            role=lambda: self._leadership.role,
+            leader=lambda: self._leadership.lease.holder,
         )
 
     def _reasons_not_ready(self) -> Sequence[str]:
-        reasons = {
+        lease = self._leadership.lease
+        reasons = (
+            self._reasons_not_leading()
+            if lease.leads
+            else {
+                "the link to Asterisk is down": self._telephone.link.is_up,
+                f"Redis cannot be asked who leads: {lease.fault}": not lease.fault,
+                "no controller leads yet": bool(lease.holder),
+                "Redis does not keep an append-only file": self._append_only,
+            }
+        )
+        return [reason for reason, good in reasons.items() if not good]
+
+    def _reasons_not_leading(self) -> dict[str, bool]:
+        return {
             "the link to Asterisk is down, or its calls are not yet compared with ours": (
                 self._telephone.is_reconciled
             ),
@@ -252,11 +369,14 @@ class Controller:
             f"Redis takes no writes: {self._journal.fault}": (
                 self._journal.lag() < JOURNAL_LAG_LIMIT
             ),
+            f"Redis was gone for so long that {self._journal.dropped} events are lost": (
+                not self._journal.dropped
+            ),
         }
-        return [reason for reason, good in reasons.items() if not good]
 
     def _counters(self) -> dict[str, float]:
         ami, agi = self._telephone.link.counters, self._agi.counters
+        lease = self._leadership.lease
         return {
             "huawu_ami_connected": float(self._telephone.link.is_up),
             "huawu_ami_events_total": ami.events,
@@ -264,6 +384,10 @@ class Controller:
             "huawu_agi_sessions_total": agi.sessions,
             "huawu_stray_events_total": self._service.distribution.domain.strays.total(),
             "huawu_journal_lag_seconds": self._journal.lag(),
+            "huawu_journal_dropped_total": self._journal.dropped,
+            "huawu_leader": float(lease.leads),
+            "huawu_lease_number": lease.number,
+            "huawu_lease_faults_total": lease.losses,
         }
 
 

@@ -51,6 +51,12 @@ class Settings(BaseSettings):
     asterisk_http_port: int = Field(
         default=8088, ge=1, le=65535, description="Asterisk's WebSocket for browser phones"
     )
+    controllers: int = Field(
+        default=1, ge=1, le=4, description="how many controllers run here; one decides"
+    )
+    controller: int = Field(
+        default=1, ge=1, le=4, description="which of them this process is; `up` sets it"
+    )
     rtp_start: int = Field(default=10000, ge=1024, le=65534, description="first UDP port of audio")
     rtp_end: int = Field(default=10999, ge=1025, le=65535, description="last UDP port of audio")
     redis_url: str = Field(default="", description="empty: a private redis-server of our own")
@@ -74,10 +80,14 @@ class Settings(BaseSettings):
     def _ports_fit(self) -> Self:
         taken: dict[int, str] = {}
         for name in ("web_port", "sip_port", "ami_port", "agi_port", "asterisk_http_port"):
-            port = getattr(self, name)
-            if port in taken:
-                raise ValueError(f"{name} and {taken[port]} are both {port}")
-            taken[port] = name
+            first = getattr(self, name)
+            own = self.controllers if name in ("web_port", "agi_port") else 1
+            for port in range(first, first + own):
+                if port in taken:
+                    raise ValueError(f"{name} and {taken[port]} are both {port}")
+                if port > 65535:
+                    raise ValueError(f"{name} leaves no port for {self.controllers} controllers")
+                taken[port] = name
         # Each call leg takes an even port for RTP and the next one for RTCP.
         if self.rtp_end - self.rtp_start < 19:
             raise ValueError("rtp_start..rtp_end must hold at least 20 ports (two for each leg)")
@@ -146,17 +156,44 @@ class Settings(BaseSettings):
         return self.state / "models"
 
     @property
+    def rules_dir(self) -> Path:
+        """Every version of the rules that was in use."""
+        return self.state / "rules"
+
+    @property
     def secrets_file(self) -> Path:
         """Passwords made at first start, mode 0600."""
         return self.state / "secrets.json"
 
     @property
+    def own_web_port(self) -> int:
+        """The port of this controller's pages: `web_port` is the first one's."""
+        return self.web_port + self.controller - 1
+
+    @property
+    def own_agi_port(self) -> int:
+        """The port on which this controller answers callers: `agi_port` is the first one's."""
+        return self.agi_port + self.controller - 1
+
+    @property
     def web_url(self) -> str:
-        """The address of the pages, as a browser on this machine types it."""
+        """The address of this controller's pages, as a browser on this machine types it."""
         host = self.bind
         if ipaddress.ip_address(host).is_unspecified:
             host = "::1" if ":" in host else "127.0.0.1"
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.web_port}"
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.own_web_port}"
+
+    def each_controller(self) -> "list[Settings]":
+        """The settings as each of the controllers sees them, the first one's first."""
+        return [
+            self.model_copy(update={"controller": number})
+            for number in range(1, self.controllers + 1)
+        ]
+
+    @property
+    def controller_name(self) -> str:
+        """Name of this controller's process."""
+        return "controller" if self.controller == 1 else f"controller-{self.controller}"
 
 
 @dataclass(frozen=True, slots=True)

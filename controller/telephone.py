@@ -256,6 +256,10 @@ class Telephone:
 
     # -- out ------------------------------------------------------------------------------
 
+    def know_queues(self, queues: Iterable[str]) -> None:
+        """There are other queues; those that have gone are still left by who leaves."""
+        self._queues |= frozenset(queues)
+
     def carry_out(self, command: Command) -> None:
         """Begin to carry out a command; returns at once."""
         match command:
@@ -279,7 +283,7 @@ class Telephone:
             case StartConsult() | EnterRoom() | FollowIntoRoom() | PassToMenu() | PassOutside():
                 self._begin(self._move_talk(command))
             case WriteQueueLog():
-                self._begin(self._write_queue_log(command))
+                self._write_queue_log(command)
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -290,7 +294,7 @@ class Telephone:
         try:
             match command:
                 case OfferContact():
-                    await self._set_variable(command.channel, "HUAWU_LABEL", command.label)
+                    self._post_variable(command.channel, "HUAWU_LABEL", command.label)
                     target = f"{command.agent}*{command.offer}*{command.ring}"
                     await self._redirect(command.channel, "huawu-offer", target)
                 case ReturnToWaiting():
@@ -349,11 +353,15 @@ class Telephone:
             "Setvar", [("Channel", channel), ("Variable", name), ("Value", value)]
         )
 
+    def _post_variable(self, channel: str, name: str, value: str) -> None:
+        """Set a variable before whatever is sent next, without waiting for the answer."""
+        self.link.post("Setvar", [("Channel", channel), ("Variable", name), ("Value", value)])
+
     async def _redirect(self, channel: str, context: str, extension: str) -> None:
         where = [("Context", context), ("Exten", extension), ("Priority", "1")]
         await self.link.action("Redirect", [("Channel", channel), *where])
 
-    async def _write_queue_log(self, row: WriteQueueLog) -> None:
+    def _write_queue_log(self, row: WriteQueueLog) -> None:
         fields = [
             ("Queue", f"huawu-{row.queue}"),
             ("Event", row.event),
@@ -362,7 +370,7 @@ class Telephone:
             ("Message", row.words),
         ]
         try:
-            await self.link.action("QueueLog", fields)
+            self.link.post("QueueLog", fields)
         except AmiError as error:
             log.warning("queue_log lacks a row %s: %s", row.event, error)
 

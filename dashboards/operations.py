@@ -10,7 +10,7 @@ from dashboards.views import Health
 
 async def alive(call: Call) -> Answer:
     """Whether the process should go on living; 503 with reasons when not."""
-    return _health(list(call.ports.reasons_not_alive()))
+    return _health(call, list(call.ports.reasons_not_alive()))
 
 
 async def ready(call: Call) -> Answer:
@@ -21,7 +21,7 @@ async def ready(call: Call) -> Answer:
         reasons.append("today's events are still being read")
     if live.fault:
         reasons.append(f"the live board stands still: {live.fault}")
-    return _health(reasons)
+    return _health(call, reasons)
 
 
 async def read_metrics(call: Call) -> Answer:
@@ -32,8 +32,9 @@ async def read_metrics(call: Call) -> Answer:
     return web.Response(body=body, content_type="text/plain", charset="utf-8")
 
 
-def _health(reasons: list[str]) -> web.Response:
-    body = Health(ok=not reasons, reasons=reasons).model_dump_json().encode()
+def _health(call: Call, reasons: list[str]) -> web.Response:
+    health = Health(ok=not reasons, reasons=reasons, role=call.ports.role())
+    body = health.model_dump_json().encode()
     return web.Response(
         status=503 if reasons else 200,
         body=body,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from acd.company import Company
+from acd.explain import WhyNot, WhyWaiting
 from store.accounts import Accounts
 from store.event_log import EventLog
 from store.sessions import Sessions
@@ -36,6 +37,35 @@ class AgentActions(Protocol):
 
     async def extend_wrap_up(self, agent: str, author: str) -> None:
         """More time for notes."""
+
+
+class Explanations(Protocol):
+    """Questions about the distribution's present state."""
+
+    def why_waiting(self, contact: str) -> WhyWaiting | None:
+        """Why nobody has this contact yet; ``None`` when it is not on the line."""
+
+    def why_not(self, contact: str, agent: str) -> WhyNot | None:
+        """What keeps an agent from a waiting contact; ``None`` when it does not wait."""
+
+
+class PlaceActions(Protocol):
+    """What a supervisor may ask for a waiting contact; ``author`` is ``supervisor:NAME``."""
+
+    async def change_place(
+        self,
+        contact: str,
+        author: str,
+        *,
+        priority: int | str | None = None,
+        queue: str | None = None,
+        preferred: str | None = None,
+    ) -> None:
+        """Change what is named, all of it or nothing. Raises ``acd.wishes.ActionRefused``."""
+
+
+class Actions(AgentActions, PlaceActions, Protocol):
+    """All that a page may ask of the distribution."""
 
 
 class TranscriptRow(Protocol):
@@ -78,13 +108,15 @@ class TranscriptRow(Protocol):
 class WebPorts:
     """Everything ``dashboards.server.create_app`` needs."""
 
-    company: Company
+    rules: Callable[[], Company]
+    """The company's rules as they hold now; they may be replaced while pages are open."""
     log: EventLog
     follow: Callable[[str], AsyncIterator[tuple[str, RecordedEvent]]]
     """News behind a stream id, for ever: ``functools.partial(store.live.follow, redis)``."""
     accounts: Accounts
     sessions: Sessions
-    actions: AgentActions
+    actions: Actions
+    explanations: Explanations
     transcripts: Callable[[str], Awaitable[Sequence[TranscriptRow]]]
     """Transcripts of a contact: both legs of every talk."""
     recordings: Path
@@ -98,7 +130,16 @@ class WebPorts:
     """Why no calls should be sent here; empty when ready (``/readyz``)."""
     counters: Callable[[], Mapping[str, float]] = field(default=dict)
     """Further figures of other rooms for ``/metrics``, by their full metric name."""
+    role: Callable[[], str] = lambda: "leader"
+    """``leader``, or ``standby`` for one that waits to take over."""
+    leader: Callable[[], str] = str
+    """Address of the pages of the controller that decides when it is not this one, else ""."""
     dist: Path = Path(__file__).parent / "web" / "dist"
     """The built pages."""
     trusted_proxies: frozenset[str] = frozenset()
     """Addresses whose ``X-Forwarded-*`` headers are believed."""
+
+    @property
+    def company(self) -> Company:
+        """Queues and agents as of now."""
+        return self.rules()

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
+from dashboards.forward import forward, nobody_decides
 from dashboards.ports import WebPorts
 from dashboards.problems import Refusal, invalid
 from dashboards.record import ShowCaller, masked, whole
@@ -94,6 +95,10 @@ class Route:
     body: type[BaseModel] | None = None
     query: type[BaseModel] | None = None
     roles: frozenset[Role] | None = EVERYBODY
+    anywhere: bool = False
+    """Changes something that every controller may change; else only the one that decides does."""
+    of_leader: bool = False
+    """Reads what only the controller that decides knows."""
 
     @property
     def name(self) -> str:
@@ -110,6 +115,11 @@ class Route:
                 raise Refusal(401, "not-signed-in", "sign in first")
             if Role(session.role) not in self.roles:
                 raise Refusal(403, "forbidden", f"not for the role {session.role}")
+        changes = request.method not in _SAFE and not self.anywhere
+        if (changes or self.of_leader) and ports.role() != "leader":
+            if not (leader := ports.leader()):
+                raise nobody_decides()
+            return await forward(request, leader)
         call = Call(
             request=request,
             ports=ports,

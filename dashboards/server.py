@@ -15,9 +15,20 @@ from aiohttp import web
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
-from dashboards import agents_api, contacts_api, live, openapi, operations, session_api
+from acd.service import NotDeciding
+from dashboards import (
+    agents_api,
+    contacts_api,
+    explanations_api,
+    live,
+    openapi,
+    operations,
+    places_api,
+    session_api,
+)
 from dashboards.accounts import Throttle
 from dashboards.contacts_api import PLAYS, Plays
+from dashboards.forward import nobody_decides
 from dashboards.live import LIVE, Live
 from dashboards.ports import WebPorts
 from dashboards.problems import Refusal
@@ -62,6 +73,8 @@ ROUTES: tuple[Route, ...] = (
     *live.ROUTES,
     *agents_api.ROUTES,
     *contacts_api.ROUTES,
+    *explanations_api.ROUTES,
+    *places_api.ROUTES,
     *operations.ROUTES,
     Route(
         method="GET",
@@ -137,6 +150,8 @@ async def _explain(request: web.Request, handler: Respond) -> web.StreamResponse
         code = error.reason.lower().replace(" ", "-")
         allow = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None
         return Refusal(error.status, code, headers=allow).response()
+    except NotDeciding:
+        return nobody_decides().response()
     except (RedisError, SQLAlchemyError) as error:
         logger.error("a store is not there", path=request.path, error=type(error).__name__)
         return Refusal(

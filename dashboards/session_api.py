@@ -109,6 +109,7 @@ ROUTES = (
         body=LogIn,
         answer=Me,
         roles=None,
+        anywhere=True,
     ),
     Route(
         method="GET",
@@ -118,5 +119,11 @@ ROUTES = (
         answer=Me,
         roles=None,
     ),
-    Route(method="DELETE", path="/api/v1/session", run=sign_out, summary="Sign out"),
+    Route(
+        method="DELETE",
+        path="/api/v1/session",
+        run=sign_out,
+        summary="Sign out",
+        anywhere=True,
+    ),
 )

@@ -6,7 +6,7 @@ Times are Unix seconds, durations seconds, shares 0..1; ``None`` means "nothing 
 and a view changes only when something happened.
 """
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -246,6 +246,7 @@ class RoutingView(View):
     queue: str
     agent: str
     rule: Names
+    circumstances: list[Names] = Field(description="its order among the waiting, its age, its ring")
     candidates: list[CandidateView]
     passed_over: list[CandidateView]
     reason: dict[str, Any] = Field(description="the reason as the router recorded it")
@@ -283,6 +284,39 @@ class TranscriptView(View):
     fault: str
     text: str
     segments: list[SegmentView]
+
+
+class ClueView(View):
+    """One part of why a contact is still waiting."""
+
+    code: str
+    values: dict[str, Any]
+    text: Names
+
+
+class WhyNotView(View):
+    """What keeps, or kept, an agent from a contact; ``offer`` is 0 for the present moment."""
+
+    contact: str
+    agent: str
+    name: Names
+    at: float
+    offer: int
+    code: str
+    text: Names
+
+
+class WhyWaitingView(View):
+    """Why a contact is still waiting."""
+
+    contact: str
+    at: float
+    queue: str
+    stage: CallStage
+    position: int = Field(description="1-based; 0 when it is not queued")
+    waited: float = Field(description="seconds that count for its place")
+    clues: list[ClueView]
+    agents: list[WhyNotView]
 
 
 class ContactRecord(View):
@@ -323,6 +357,22 @@ class WantedState(View):
     reason: str = Field(default="", max_length=60, pattern=r"^[^\x00-\x1f\x7f]*$")
 
 
+PriorityNumber = Annotated[int, Field(strict=True, ge=0, le=1000)]
+PriorityClass = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
+
+
+class WantedPlace(View):
+    """What a supervisor changes of a waiting contact; what is left out stays as it is."""
+
+    priority: PriorityNumber | PriorityClass | None = Field(
+        default=None, description="0 to 1000, or the name of a class in routing.yaml"
+    )
+    queue: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9_-]{0,31}$")
+    preferred: str | None = Field(
+        default=None, pattern=r"^([0-9]{2,8})?$", description="an agent; empty for nobody"
+    )
+
+
 class FieldFault(View):
     """A field of a request that cannot be accepted."""
 
@@ -345,3 +395,5 @@ class Health(View):
 
     ok: bool
     reasons: list[str]
+    role: str
+    """``leader``: decides; ``standby``: would take over."""

@@ -132,6 +132,7 @@ class Lease:
         self._intact, self._restore = intact, restore
         self._current_until = 0.0  # monotonic seconds
         self._take_after = 0.0  # monotonic seconds: the earlier holder comes first until then
+        self._newest = 0  # the number that Redis knew at the last look
         self._seen = 0  # the greatest number seen anywhere
         self._look_now = asyncio.Event()
         self.number = 0
@@ -188,7 +189,10 @@ class Lease:
 
     async def _try_to_take(self, begun: float) -> None:
         owner, number, address, last, redis_ms = await self._script(_LOOK, 2, LEASE, FENCING)
-        self._seen = max(self._seen, int(last))
+        if int(last) < self._newest:  # Redis lost data: its holder writes them anew
+            self._take_after = begun + GRACE
+        self._newest = int(last)
+        self._seen = max(self._seen, self._newest)
         if owner == self._owner:  # the answer to our taking it was lost
             await self._hold(int(number), begun)
             return

@@ -49,6 +49,8 @@ _BLOCK_MS = 1_000
 _SOCKET_TIMEOUT = 5.0  # seconds; far above _BLOCK_MS, so that a quiet stream is no fault
 _BACK_OFF = (0.05, 2.0)  # seconds between tries while Redis is gone: first, longest
 _BATCH_EVENTS = 500
+_GATHER = 0.01  # seconds in which the journal gathers: decisions come in flocks
+_LINGER = 0.05  # seconds between two reads of a follower: each read costs as much as ten events
 _REFUSED_PAUSE = 0.05  # seconds until a batch that was refused is made anew
 
 # One round trip for one batch. Redis may have run it although the answer was lost: the same
@@ -196,6 +198,8 @@ async def follow_texts(redis: Redis, after: str) -> AsyncIterator[tuple[str, str
         for stream_id, text in entries:
             after = stream_id
             yield stream_id, text
+        if 0 < len(entries) < _BATCH_EVENTS:
+            await asyncio.sleep(_LINGER)
 
 
 async def last_stream_id(redis: Redis) -> str:
@@ -411,6 +415,8 @@ class Journal:
             await self._news.wait()
             self._news.clear()
             while self._entries:
+                if len(self._entries) < _BATCH_EVENTS:
+                    await asyncio.sleep(_GATHER)
                 await self._write_batch()
 
     async def _write_batch(self) -> None:

@@ -50,6 +50,7 @@ log = logging.getLogger(__name__)
 _Items: TypeAlias = list[AmiMessage]  # said here: inside AmiLink, ``list`` is an action
 
 GREETING_LIMIT = 200  # bytes; Asterisk says "Asterisk Call Manager/9.0.0"
+_POSTED = "posted-"  # begins the ActionID of an action that nobody waits for
 EVENTS_A_TURN = 200  # delivered before the event loop may do something else
 LIST_LIMIT = 50_000  # items of one list action
 
@@ -167,6 +168,8 @@ class AmiLink:
         silence: seconds without a byte from Asterisk after which it is asked for a sign of life,
             which must come within ``ping_seconds``.
         back_off: seconds before the first and, doubling, before later attempts to connect.
+        permitted: whether an action of this name may be sent now; asked at the last moment. A
+            refusal looks like a lost link (``AmiDown``).
     """
 
     def __init__(
@@ -187,6 +190,7 @@ class AmiLink:
         silence: float = 10.0,
         ping_seconds: float = 5.0,
         back_off: tuple[float, float] = (0.1, 5.0),
+        permitted: Callable[[str], bool] = lambda _: True,
     ) -> None:
         self._address = (host, port)
         self._credentials = (username, secret)
@@ -197,6 +201,7 @@ class AmiLink:
         self._login_seconds, self._boot_seconds = login_seconds, boot_seconds
         self._silence, self._ping_seconds = silence, ping_seconds
         self._back_off = back_off
+        self._permitted = permitted
         self._connection: _Connection | None = None
         self._waiting: dict[str, _Waiting] = {}
         self._lists = 0  # of them, those that collect items
@@ -242,6 +247,23 @@ class AmiLink:
         items: _Items = []
         await self._send(name, fields, deadline, items)
         return items
+
+    def post(self, name: str, fields: Sequence[tuple[str, str]] = ()) -> None:
+        """Send one action of which only a refusal is of interest: it is counted and logged.
+
+        Asterisk carries out the actions of one link in their order, so what is sent after it
+        finds it done.
+
+        Raises:
+            AmiDown: no link; nothing was sent.
+            ValueError: a field that must not go on the wire, see ``ami_codec.serialise``.
+        """
+        data = serialise(name, f"{_POSTED}{name}", fields)
+        connection = self._connection
+        if connection is None or connection.transport is None or connection.transport.is_closing():
+            raise AmiDown(f"{name}: no link to Asterisk")
+        self._tally["actions"] += 1
+        connection.transport.write(data)
 
     def drop(self, reason: str) -> None:
         """Cut the link; ``run`` makes a new one. Harmless when there is none."""
@@ -398,6 +420,8 @@ class AmiLink:
         connection = self._connection
         if connection is None or connection.transport is None or connection.transport.is_closing():
             raise AmiDown(f"{name}: no link to Asterisk")
+        if not self._permitted(name):
+            raise AmiDown(f"{name}: not ours to do now")
         waiting = _Waiting(asyncio.get_running_loop().create_future(), items)
         self._waiting[action_id] = waiting
         self._lists += items is not None
@@ -451,7 +475,14 @@ class AmiLink:
         self._queue_filled.set()
 
     def _answer(self, message: AmiMessage) -> None:
-        waiting = self._waiting.get(message.get("ActionID"))
+        action_id = message.get("ActionID")
+        if action_id.startswith(_POSTED):
+            if message.get("Response") == "Error":
+                self._tally["refusals"] += 1
+                why = message.get("Message", "no reason given")
+                log.warning("%s refused: %s", action_id.removeprefix(_POSTED), why)
+            return
+        waiting = self._waiting.get(action_id)
         if waiting is None or waiting.answer.done():
             self._tally["unmatched"] += 1
             return

@@ -29,13 +29,14 @@ class Port:
 
 def needed_ports(settings: Settings) -> list[Port]:
     """Every port that is listened on from the start (those for audio are opened call by call)."""
+    controllers = settings.each_controller()
     return [
-        Port("web_port", settings.web_port, settings.bind),
+        *(Port("web_port", own.own_web_port, settings.bind) for own in controllers),
         Port("sip_port", settings.sip_port, settings.bind),
         Port("sip_port", settings.sip_port, settings.bind, udp=True),
         Port("asterisk_http_port", settings.asterisk_http_port, _LOOPBACK),
         Port("ami_port", settings.ami_port, _LOOPBACK),
-        Port("agi_port", settings.agi_port, _LOOPBACK),
+        *(Port("agi_port", own.own_agi_port, _LOOPBACK) for own in controllers),
     ]
 
 

@@ -23,6 +23,7 @@ from telephony.events import LegHungUp, PictureTaken
 from tests.telephony.test_ami import FakeAsterisk, field
 from tests.telephony.until import until
 
+NUMBER, AGI = 7, "agi://127.0.0.1:4574"
 OFFER = OfferContact(
     contact="huawu-1.1", channel="PJSIP/trunk-1", agent="8001", offer=2, ring=15, label="物流"
 )
@@ -44,6 +45,8 @@ class Line:
         self.asterisk = asterisk
         self.heard: list[object] = []
         self.ups = 0
+        self.may_act = True
+        self.heard_of_newer: list[object] = []
         asterisk.answers |= {
             "ShowDialPlan": listing("ListDialplan\r\nContext: x"),
             "Status": listing(
@@ -62,6 +65,8 @@ class Line:
             queues=["order", "vip"],
             hear=self.heard.append,
             up=self._up,
+            may_act=lambda: self.may_act,
+            newer=lambda: self.heard_of_newer.append(1),
         )
 
     def _up(self) -> None:
@@ -69,7 +74,12 @@ class Line:
 
     def actions(self, *names: str) -> list[list[str]]:
         """The fields of the sent actions of these names, in order, without their ids."""
-        found = [a for a in self.asterisk.actions if field(a, "Action") in names]
+        found = [
+            action
+            for action in self.asterisk.actions
+            if field(action, "Action") in names and "Variable: AGI" not in action
+            and "Variable: HUAWU_LEADER" not in action
+        ]  # fmt: skip
         return [
             [line for line in action.split("\r\n") if line and not line.startswith("ActionID")]
             for action in found
@@ -81,6 +91,7 @@ async def line():
     asterisk = FakeAsterisk()
     await asterisk.start()
     line = Line(asterisk)
+    await line.telephone.lead(NUMBER, AGI)
     running = asyncio.create_task(line.telephone.run())
     try:
         await until(lambda: line.ups)
@@ -234,3 +245,96 @@ async def test_a_strange_dialplan_is_never_served() -> None:
     with contextlib.suppress(asyncio.CancelledError):
         await running
     await asterisk.stop()
+
+
+def globals_told(asterisk: FakeAsterisk) -> list[tuple[str, str]]:
+    """The global variables that were set, with their values."""
+    return [
+        (field(action, "Variable"), field(action, "Value"))
+        for action in asterisk.sent("Setvar")
+        if "Channel:" not in action
+    ]
+
+
+async def test_who_leads_points_the_dialplan_at_itself(line: Line) -> None:
+    assert globals_told(line.asterisk) == [("HUAWU_LEADER", "7"), ("AGI", AGI)]
+
+
+async def test_who_stands_by_changes_nothing_until_it_leads() -> None:
+    asterisk = FakeAsterisk()
+    await asterisk.start()
+    line = Line(asterisk)
+    running = asyncio.create_task(line.telephone.run())
+    try:
+        await until(lambda: line.telephone.link.is_up)
+        assert not line.telephone.is_reconciled
+        assert not asterisk.sent("Setvar")
+        assert not asterisk.sent("Status")
+        await line.telephone.lead(NUMBER, AGI)
+        assert line.telephone.is_reconciled
+        assert line.ups == 1
+        assert globals_told(asterisk) == [("HUAWU_LEADER", "7"), ("AGI", AGI)]
+    finally:
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+        await asterisk.stop()
+
+
+async def test_who_lost_the_lease_sends_nothing_more(line: Line) -> None:
+    sent = len(line.asterisk.actions)
+    line.may_act = False
+    line.telephone.carry_out(OFFER)
+    line.telephone.carry_out(ReturnToWaiting(contact="huawu-1.1", channel="PJSIP/trunk-1"))
+    await until(lambda: len(line.heard) == 2)  # both failed, so a picture was taken
+    assert {field(action, "Action") for action in line.asterisk.actions[sent:]} <= {
+        "Status", "DeviceStateList",
+    }  # fmt: skip
+
+
+async def test_a_newer_leader_is_heard_of_and_not_overwritten() -> None:
+    asterisk = FakeAsterisk()
+    asterisk.answers["Getvar"] = (
+        "Response: Success\r\nActionID: {id}\r\nVariable: x\r\nValue: 8\r\n\r\n"
+    )
+    await asterisk.start()
+    line = Line(asterisk)
+    await line.telephone.lead(NUMBER, AGI)
+    running = asyncio.create_task(line.telephone.run())
+    try:
+        await until(lambda: line.ups)
+        assert line.heard_of_newer
+        assert await line.telephone.leader_told() == 8
+        assert not globals_told(asterisk)
+    finally:
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+        await asterisk.stop()
+
+
+async def test_callers_in_a_hung_controllers_menu_begin_it_anew() -> None:
+    asterisk = FakeAsterisk()
+    await asterisk.start()
+    line = Line(asterisk)
+    asterisk.answers["Status"] = listing(
+        "Status\r\nChannel: PJSIP/trunk-9\r\nUniqueid: huawu-9.9\r\nContext: huawu-menu\r\n"
+        "Application: AGI\r\nChanVariable: HUAWU_CONTACT=huawu-9.9"
+    )
+    await line.telephone.lead(NUMBER, AGI)
+    running = asyncio.create_task(line.telephone.run())
+    try:
+        await until(lambda: line.actions("Redirect"))
+        assert line.actions("Redirect") == [
+            ["Action: Redirect", "Channel: PJSIP/trunk-9", "Context: huawu-menu", "Exten: s",
+             "Priority: 1"]
+        ]  # fmt: skip
+        asterisk.cut()  # ours by now: a lost link is no reason to begin anew
+        await until(lambda: line.ups == 2)
+        await asyncio.sleep(0.2)
+        assert len(line.actions("Redirect")) == 1
+    finally:
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+        await asterisk.stop()

@@ -15,11 +15,16 @@ async def test_alive_and_ready_say_why_not(
 ) -> None:
     await until(lambda: app[LIVE].loaded)
     assert (await browser.get("/healthz")).status == 200
-    assert await (await browser.get("/readyz")).json() == {"ok": True, "reasons": []}
+    assert await (await browser.get("/readyz")).json() == {
+        "ok": True, "reasons": [], "role": "leader",
+    }  # fmt: skip
     house.not_alive.append("stuck")
     house.not_ready.append("no link to Asterisk")
     answer = await browser.get("/healthz")
-    assert (answer.status, await answer.json()) == (503, {"ok": False, "reasons": ["stuck"]})
+    assert (answer.status, await answer.json()) == (
+        503,
+        {"ok": False, "reasons": ["stuck"], "role": "leader"},
+    )
     answer = await browser.get("/readyz")
     assert answer.status == 503
     assert (await answer.json())["reasons"] == ["no link to Asterisk"]

@@ -7,6 +7,10 @@ import time
 import pytest
 from redis.asyncio import Redis
 
+from store.database import Database
+from store.drain import Drain
+from store.event_log import EventLog
+from store.lease import FENCING
 from store.live import (
     EVENTS,
     Journal,
@@ -230,3 +234,103 @@ async def test_a_cancelled_task_always_ends(redis: Redis) -> None:
         task.cancel()
         _, alive = await asyncio.wait([task], timeout=2)
         assert not alive
+
+
+# --- under a lease -------------------------------------------------------------------------------
+
+
+async def test_nothing_is_written_before_there_is_a_fencing_number(redis: Redis) -> None:
+    async with Journal(redis, fenced=True) as journal:
+        journal.record({"c": {"n": 1}}, {}, [arrived(1)])
+        await asyncio.sleep(0.2)
+        assert await stream(redis) == []
+        await redis.set(FENCING, 7)
+        journal.fence = 7
+        await asyncio.wait_for(journal.flushed(), 5)
+    assert await stream(redis) == ["c1"]
+
+
+async def test_a_writer_with_an_older_number_is_refused(redis: Redis) -> None:
+    refused: list[int] = []
+    await redis.set(FENCING, 7)
+    journal = Journal(redis, fenced=True, refused=lambda: refused.append(1))
+    async with journal:
+        journal.fence = 7
+        journal.record({"c": {"by": "old"}}, {}, [arrived(1)])
+        await journal.flushed()
+        await redis.set(FENCING, 8)  # another controller took over
+        journal.record({"c": {"by": "paused"}}, {"8001": {"x": 1}}, [arrived(2)])
+        await until(lambda: bool(refused))
+        assert "fencing" in journal.fault
+        journal.abandon()
+        assert journal.lag() == 0
+    assert await load(redis) == ({"c": {"by": "old"}}, {})
+    assert await stream(redis) == ["c1"]
+
+
+async def test_an_emptied_redis_gets_state_and_events_anew_in_order(
+    own_redis: RedisServer,
+) -> None:
+    redis = connect(own_redis.url)
+    await redis.set(FENCING, 7)
+    async with Journal(redis, fenced=True) as journal:
+        journal.fence = 7
+        journal.record({"old": {"n": 1}}, {"8001": {"n": 1}}, [arrived(n) for n in range(5)])
+        await journal.flushed()
+        third = [key for key, _ in await redis.xrange(EVENTS)][2]
+        journal.stored(str(third))  # the first three are in SQL
+        own_redis.lose_everything()
+        journal.record({"old": None, "new": {"n": 2}}, {}, [arrived(5)])
+        await until(lambda: journal.fault != "")
+        assert not await journal.intact()
+        await redis.set(FENCING, 8)
+        await journal.write_anew({"new": {"n": 2}}, {"8001": {"n": 1}}, 8)
+        await asyncio.wait_for(journal.flushed(), 10)
+        assert await journal.intact()
+    assert await stream(redis) == ["c3", "c4", "c5"]
+    assert await load(redis) == ({"new": {"n": 2}}, {"8001": {"n": 1}})
+    await redis.aclose()
+
+
+async def test_an_event_that_the_drain_took_is_not_written_twice(
+    redis: Redis, database: Database
+) -> None:
+    log = EventLog(database)
+    await redis.set(FENCING, 7)
+    async with Journal(redis, fenced=True) as journal:
+        drain = Drain(redis, log, taken=journal.stored)
+        await drain.catch_up()
+        journal.fence = 7
+        journal.record({}, {}, [arrived(1), arrived(2)])
+        await journal.flushed()
+        await drain.carry()
+        journal.record({}, {}, [arrived(3)])
+        await journal.flushed()
+        await redis.flushall()
+        await redis.set(FENCING, 8)
+        await journal.write_anew({}, {}, 8)
+        await journal.flushed()
+        await drain.carry(block_ms=1)  # notices the loss
+        await drain.catch_up()
+    told = [getattr(event, "contact", "") for _, event in await log.between(0, 1e12)]
+    assert told == ["c1", "c2", "c3"]
+
+
+async def test_what_is_kept_has_a_bound_and_what_is_lost_a_count(
+    own_redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("store.live.EVENTS_KEPT", 100)
+    redis = connect(own_redis.url)
+    async with Journal(redis) as journal:
+        own_redis.kill()
+        for number in range(150):
+            journal.record({"c": {"n": number}}, {}, [arrived(number)])
+        assert journal.dropped == 50
+        own_redis.start()
+        await asyncio.wait_for(journal.flushed(), 10)
+        assert (await load(redis))[0] == {"c": {"n": 149}}  # the state is the newest all the same
+        assert len(await stream(redis)) == 100
+        journal.record({}, {}, [arrived(150)])
+        await journal.flushed()
+    assert (await stream(redis))[-1] == "c150"
+    await redis.aclose()

@@ -44,7 +44,7 @@ export interface BreakChoice {
   minutes: number
 }
 
-export type CallStage = 'menu' | 'waiting' | 'offered' | 'talking' | 'after'
+export type CallStage = 'menu' | 'waiting' | 'callback' | 'calling' | 'offered' | 'talking' | 'after' | 'outside'
 
 export interface CandidateView {
   agent: string
@@ -52,6 +52,12 @@ export interface CandidateView {
   chosen: boolean
   why: Record<string, string>
   facts: Record<string, unknown>
+}
+
+export interface ClueView {
+  code: string
+  values: Record<string, unknown>
+  text: Record<string, string>
 }
 
 export interface ContactPage {
@@ -130,6 +136,7 @@ export interface FieldFault {
 export interface Health {
   ok: boolean
   reasons: string[]
+  role: string
 }
 
 export interface LiveContact {
@@ -214,6 +221,7 @@ export interface RoutingView {
   queue: string
   agent: string
   rule: Record<string, string>
+  circumstances: Record<string, string>[]
   candidates: CandidateView[]
   passed_over: CandidateView[]
   reason: Record<string, unknown>
@@ -259,4 +267,25 @@ export interface TrendBin {
 export interface WantedState {
   state: 'signed_in' | 'signed_out' | 'ready' | 'not_ready' | 'wrap_up_finished' | 'wrap_up_extended'
   reason?: string
+}
+
+export interface WhyNotView {
+  contact: string
+  agent: string
+  name: Record<string, string>
+  at: number
+  offer: number
+  code: string
+  text: Record<string, string>
+}
+
+export interface WhyWaitingView {
+  contact: string
+  at: number
+  queue: string
+  stage: CallStage
+  position: number
+  waited: number
+  clues: ClueView[]
+  agents: WhyNotView[]
 }
