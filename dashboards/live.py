@@ -25,6 +25,7 @@ from dashboards.record import masked
 from dashboards.routes import Answer, Call, Route, session_of
 from store.event_log import parse_id
 from store.sessions import Session
+from telephony.events import RulesChanged
 
 logger = structlog.get_logger("dashboards.live")
 
@@ -118,6 +119,8 @@ class Live:
         async for _, event in self._ports.follow(last):
             self.board.apply(event)
             self._news.set()
+            if isinstance(event, RulesChanged):
+                return  # other queues and agents: a new board
 
     def _start_over(self) -> None:
         """A new board: numbers of the old one mean nothing any more."""
@@ -206,7 +209,7 @@ class Live:
                 self._send_desk(client)
 
     def _delta(self, changes: Changes, now: float) -> views.Delta:
-        company = self._ports.company
+        company = self.board.company
         queues = [q for q in company.queues if changes.all or q in changes.queues]
         agents = [a for a in company.agents if changes.all or a in changes.agents]
         return views.Delta(
@@ -260,7 +263,7 @@ class Live:
         return text_frame(picture.model_dump_json().encode())
 
     def _send_desk(self, client: _Client) -> None:
-        if client.agent in self._ports.company.agents:
+        if client.agent in self.board.company.agents:
             self._send(client, text_frame(self.desk(client.agent).model_dump_json().encode()))
 
     def _send(self, client: _Client, frame: bytes) -> None:

@@ -1,5 +1,6 @@
 """The AGI routes against a scripted channel: what is set on it, and in which order."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -24,8 +25,8 @@ class Channel:
         self.uniqueid = "huawu-1.1"
         self.channel = "PJSIP/trunk-1"
         self.path = "test"
-        self.arguments = arguments
-        self.variables = {"CALLERID(num)": "13800000000", "HUAWU_DIALLED": "8000", **variables}
+        self.arguments = arguments or ("13800000000", "8000", "")  # as the menu is asked
+        self.variables = dict(variables)
         self.set: list[tuple[str, str]] = []
         self.played: list[str] = []
         self.keys = list(keys)
@@ -37,6 +38,10 @@ class Channel:
     async def set_variable(self, name: str, value: str) -> None:
         self.variables[name] = value
         self.set.append((name, value))
+
+    async def finish(self, values: Mapping[str, str]) -> None:
+        for name, value in values.items():
+            await self.set_variable(name, value)
 
     async def stream_file(self, path: str, escape_digits: str = "") -> str:
         self.played.append(Path(path).name.rsplit("-", 1)[0])
@@ -61,7 +66,6 @@ class Centre:
             Distribution(company), clock=Clock(), journal=self.memory, carry_out=lambda _: None
         )
         self.routes = Conversations(
-            company=company,
             menus=FlowVersions(COMPANY),
             service=self.service,
             clock=Clock(),

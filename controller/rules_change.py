@@ -1,0 +1,136 @@
+"""`huawu rules reload` and `rollback`: from changed files to rules in use, without losing a call.
+
+The order matters: checked, kept as a version, known to Asterisk (phones of new agents, new queues
+of the fallback), and only then the controllers are asked to go by it.
+"""
+
+import asyncio
+import getpass
+import os
+import signal
+from dataclasses import dataclass, field
+
+from acd.company import Company
+from controller.asterisk_node import AsteriskNodeError, ask_asterisk, find_asterisk
+from controller.credentials import ensure_credentials
+from controller.lifecycle import running_controllers
+from controller.rules import RuleVersion, RuleVersions, check_rules, load_rules, roll_back
+from controller.settings import Settings
+from controller.setup.accounts import add_missing
+from controller.setup.steps import configure_asterisk
+from store.accounts import Accounts
+from store.database import open_database
+from store.source import BadFile, Problem
+
+#: Asterisk reads the phones and the queues anew; calls and signed-in members stay as they are.
+RELOADS = ("module reload res_pjsip.so", "queue reload parameters")
+
+
+@dataclass(slots=True)
+class Change:
+    """What came of a change of the rules."""
+
+    problems: list[Problem] = field(default_factory=list)
+    """With any of these, nothing has changed."""
+    version: RuleVersion | None = None
+    controllers: int = 0
+    """How many were asked to go by it."""
+    notes: list[str] = field(default_factory=list)
+    """What else was done, and what somebody has still to do."""
+
+
+def author_or(name: str) -> str:
+    """The name given, or that of the person at this terminal."""
+    try:
+        return name or getpass.getuser()
+    except (KeyError, OSError):
+        return f"user {os.getuid()}"
+
+
+def reload_rules(settings: Settings, author: str) -> Change:
+    """Take the files of the company folder into use."""
+    if problems := check_rules(settings.company):
+        return Change(problems=problems)
+    versions = RuleVersions(settings.rules_dir)
+    before = versions.newest
+    version = versions.keep(settings.company, author=author)
+    change = Change(version=version)
+    if before and version.number == before.number:
+        change.notes.append("the files say what is in use already")
+    return _take_into_use(settings, before, change)
+
+
+def roll_back_rules(settings: Settings, number: int | None, author: str) -> Change:
+    """Go back to an earlier version. Raises ProblemError when there is none."""
+    versions = RuleVersions(settings.rules_dir)
+    before = versions.newest
+    try:
+        version = roll_back(versions, settings.company, number, author)
+    except BadFile as error:
+        return Change(problems=error.problems)
+    return _take_into_use(settings, before, Change(version=version))
+
+
+def _take_into_use(settings: Settings, before: RuleVersion | None, change: Change) -> Change:
+    company = load_rules(settings.company)
+    try:
+        old = before.load() if before else None
+    except BadFile:
+        old = None
+    if settings.secrets_file.exists() and _asterisk_must_know(company, old):
+        change.notes += _tell_asterisk(settings, company, old)
+    for mark in running_controllers(settings):
+        os.kill(mark.pid, signal.SIGHUP)
+        change.controllers += 1
+    return change
+
+
+def _asterisk_must_know(company: Company, old: Company | None) -> bool:
+    """Asterisk knows queues by their ids and agents by number, name and way of answering."""
+    if old is None:
+        return True
+    return not company.queues.keys() <= old.queues.keys() or any(
+        name not in old.agents
+        or (agent.name, agent.auto_answer) != (old.agents[name].name, old.agents[name].auto_answer)
+        for name, agent in company.agents.items()
+    )
+
+
+def _tell_asterisk(settings: Settings, company: Company, old: Company | None) -> list[str]:
+    """Accounts, phones and queues of who is new; who has gone keeps theirs until the next `up`,
+    because a call in hand needs them.
+    """
+    credentials, new = ensure_credentials(settings.secrets_file, company.agents)
+    asyncio.run(_add_accounts(settings, company, credentials.web))
+    both = company if old is None else _together(company, old)
+    configure_asterisk(settings, both, credentials)
+    notes = [f"new accounts: {', '.join(new)}; passwords are in {settings.secrets_file}"] * bool(
+        new
+    )
+    try:
+        program = find_asterisk(settings)
+        for command in RELOADS:
+            ask_asterisk(program, settings, command)
+    except AsteriskNodeError as error:
+        notes.append(
+            f"Asterisk was not told ({error}); new phones and queues need "
+            f"`asterisk -rx '{RELOADS[0]}'` and `asterisk -rx '{RELOADS[1]}'`"
+        )
+    return notes
+
+
+def _together(company: Company, old: Company) -> Company:
+    return Company(
+        queues={**old.queues, **company.queues},
+        agents={**old.agents, **company.agents},
+        language_skills=company.language_skills,
+        routing=company.routing,
+    )
+
+
+async def _add_accounts(settings: Settings, company: Company, passwords: dict[str, str]) -> None:
+    database = open_database(settings.effective_database_url)
+    try:
+        await add_missing(Accounts(database), passwords, company.agents)
+    finally:
+        await database.close()
