@@ -5,7 +5,7 @@ The drawing in ARCHITECTURE.md is generated from ``TRANSITIONS``.
 
 import enum
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from acd.requirement import Requirement
@@ -121,8 +121,11 @@ class Contact:
         return self.stage is CallStage.WAITING and not self.doubtful
 
     def plain(self) -> dict[str, Any]:
-        """JSON-ready values for the live store."""
-        return {**asdict(self), "requirement": self.requirement.plain()}
+        """JSON-ready values for the live store; not a copy, to be written out at once."""
+        plain = {name: getattr(self, name) for name in _FIELDS}
+        plain["requirement"] = self.requirement.plain()
+        plain["consult"] = asdict(self.consult) if self.consult else None
+        return plain
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> "Contact":
@@ -139,3 +142,6 @@ class Contact:
 
 def _consult(plain: Mapping[str, Any] | None) -> Consult | None:
     return Consult(**{**plain, "stage": ConsultStage(plain["stage"])}) if plain else None
+
+
+_FIELDS = tuple(part.name for part in fields(Contact))

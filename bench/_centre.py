@@ -273,7 +273,7 @@ class Centre:
                 own_command("serve"), env=self._environment,
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
-        self.until(lambda: not why_not_ready(self.settings), 60, "the controller serves")
+        self.until(lambda: not why_not_ready(self.settings), 30, "the controller serves")
         self.until(self._is_quiet, 30, "app_queue knows every agent")
 
     def _is_quiet(self) -> bool:
@@ -309,7 +309,11 @@ class Centre:
                     log = (self.folder / f"{name}.log").read_text(errors="replace")[-1500:]
                     raise SystemExit(f"{name} ended with {process.returncode}: {log}")
             if time.monotonic() > deadline:
-                raise SystemExit(f"not within {limit} s: {what} (logs: {self.folder})")
+                logs = "".join(
+                    f"\n{name}: {(self.folder / f'{name}.log').read_text(errors='replace')[-800:]}"
+                    for name in self._running
+                )
+                raise SystemExit(f"not within {limit} s: {what}{logs}")
             time.sleep(0.2)
 
     # -- looking at it ----------------------------------------------------------------------

@@ -22,10 +22,10 @@ REGISTER = """<?xml version="1.0" encoding="ISO-8859-1" ?>
 <scenario name="register">
   <send retrans="500"><![CDATA[
 {first}  ]]></send>
-  <recv response="401" auth="true" timeout="5000"/>
+  <recv response="401" auth="true" timeout="20000"/>
   <send retrans="500"><![CDATA[
 {second}  ]]></send>
-  <recv response="200" timeout="5000"/>
+  <recv response="200" timeout="20000"/>
 </scenario>
 """
 

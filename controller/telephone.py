@@ -271,7 +271,7 @@ class Telephone:
             case OfferContact() | ReturnToWaiting() | MoveCaller():
                 self._begin(self._move(command))
             case KeepEntry():
-                self._begin(self._keep_entry(command))
+                self._keep_entry(command)
             case CallCustomer():
                 record = self._may_record(command.queue)
                 self._begin(self._originate(command, customer_call(command, record=record)))
@@ -333,8 +333,8 @@ class Telephone:
         except AmiError as error:
             log.info("nothing to hang up for contact %s: %s", command.contact, error)
 
-    async def _keep_entry(self, entry: KeepEntry) -> None:
-        """All at once, so that an offer made in the same decision finds them on the channel."""
+    def _keep_entry(self, entry: KeepEntry) -> None:
+        """Sent at once, so that an offer made in the same decision finds them on the channel."""
         variables = {
             "HUAWU_ENQUEUED": f"{entry.queued:.3f}",
             "HUAWU_PRIORITY": str(entry.priority),
@@ -343,10 +343,11 @@ class Telephone:
             "HUAWU_RECORD": "1" if self._may_record(entry.queue) else "",
             "HUAWU_QUEUE": entry.queue,
         }
-        written = (self._set_variable(entry.channel, *pair) for pair in variables.items())
-        for result in await asyncio.gather(*written, return_exceptions=True):
-            if isinstance(result, AmiError):
-                log.warning("a queue entry is not on its channel: %s", result)
+        try:
+            for pair in variables.items():
+                self._post_variable(entry.channel, *pair)
+        except AmiError as error:
+            log.warning("a queue entry is not on its channel: %s", error)
 
     async def _set_variable(self, channel: str, name: str, value: str) -> None:
         await self.link.action(

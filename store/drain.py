@@ -22,6 +22,8 @@ logger = structlog.get_logger("store.drain")
 
 _KEEP = 10_000
 _SLACK = 500  # trimming is done in portions of at least this many entries
+_FULL = 200  # entries; after a smaller portion more are waited for
+_LINGER = 0.2  # seconds: a transaction costs as much as fifty rows
 _PAUSES = (0.1, 5.0)  # seconds: first and longest wait after a failure
 
 
@@ -59,7 +61,9 @@ class Drain:
             try:
                 if not self.cursor:
                     await self.catch_up()
-                await self.carry()
+                carried = await self.carry()
+                if 0 < carried < _FULL:
+                    await asyncio.sleep(_LINGER)
             except (RedisError, SQLAlchemyError, OSError) as error:
                 if not self.fault:
                     logger.error("events cannot be stored", error=type(error).__name__)

@@ -18,7 +18,7 @@ import asyncio
 import ipaddress
 import logging
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TypeAlias, cast
@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 
 ENVIRONMENT_LIMIT = 16 * 1024  # bytes; Asterisk's own has about 700
 COMMAND_LIMIT = 2000  # bytes; Asterisk reads a command into 2,048
+MSET_LIMIT = 1500  # bytes of its pairs: the command stays below COMMAND_LIMIT
 ANSWER_LIMIT = 16 * 1024  # bytes; a long variable's value, or a 520 with its usage text
 SWEEP = 0.25  # seconds between two looks at the deadlines
 
@@ -35,6 +36,8 @@ _CONTROL = re.compile("[\x00-\x1f\x7f]")
 _VERB = re.compile(r"[A-Z]+(?: [A-Z]+)*")
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
 _READABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\([A-Za-z0-9_,-]*\))?")
+# What MSet takes as it stands: nothing that separates, quotes or is looked into.
+_PLAIN = re.compile(r"""[^\x00-\x1f\x7f,="'`\\()\[\]{}$;|]*""")
 _WRITABLE_FUNCTIONS = frozenset({"CHANNEL(language)", "CHANNEL(musicclass)", "TIMEOUT(absolute)"})
 _ANSWER = re.compile(r"(\d{3}) result=(-?\d*)(?: \((.*)\))?(?: ?endpos=(\d+))?.*", re.DOTALL)
 
@@ -257,9 +260,46 @@ class AgiSession:
         if reply.result != "1":
             raise AgiCommandRefused(f"Asterisk did not set {name}")
 
+    async def finish(self, values: Mapping[str, str]) -> None:
+        """Set channel variables in this order, as a session's last act, and end the session.
+
+        As many as can be travel in one command, and our end of the connection is closed behind
+        the last one: Asterisk goes on with the caller without another word from here.
+
+        Raises:
+            ValueError: a name is not in capitals, or a command is too long; nothing was set.
+        """
+        commands = list(_setting(values))
+        lines = [command_line(verb, words) for verb, words in commands]
+        for (verb, words), line in zip(commands, lines, strict=True):
+            reply = await self._connection.ask(line, None, last=line is lines[-1])
+            if reply.result != ("0" if verb == "EXEC" else "1"):
+                raise AgiCommandRefused(f"Asterisk did not set {words[-1].partition('=')[0]}")
+
     async def hang_up(self) -> None:
         """End the call."""
         await self.command("HANGUP")
+
+
+def _setting(values: Mapping[str, str]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The commands that set these variables: MSet for neighbours whose values it can carry."""
+    together: list[str] = []
+    size = 0
+    for name, value in values.items():
+        if not _VARIABLE.fullmatch(name):
+            raise ValueError(f"bad variable name {name!r}")
+        pair = f"{name}={value}"
+        plain = _PLAIN.fullmatch(value) is not None and value == value.strip()
+        if together and (not plain or size + len(pair.encode()) > MSET_LIMIT):
+            yield "EXEC", ("MSet", ",".join(together))
+            together, size = [], 0
+        if plain:
+            together.append(pair)
+            size += len(pair.encode()) + 1
+        else:
+            yield "SET VARIABLE", (name, value)
+    if together:
+        yield "EXEC", ("MSet", ",".join(together))
 
 
 Route: TypeAlias = Callable[[AgiSession], Awaitable[None]]
@@ -352,8 +392,8 @@ class _Connection(asyncio.Protocol):
 
     # --- commands and answers ----------------------------------------------------------------
 
-    async def ask(self, line: bytes, deadline: float | None) -> AgiReply:
-        """Write a command line and wait for its answer."""
+    async def ask(self, line: bytes, deadline: float | None, *, last: bool = False) -> AgiReply:
+        """Write a command line, the end of all commands behind the last, wait for its answer."""
         if self._hung_up:
             raise CallerHungUp("the channel is gone")
         if self._over is not None:
@@ -365,6 +405,8 @@ class _Connection(asyncio.Protocol):
         self._answer = loop.create_future()
         self.deadline = loop.time() + (self.server.answer_seconds if deadline is None else deadline)
         self.transport.write(line)
+        if last:
+            self.transport.write_eof()
         try:
             return await self._answer
         finally:

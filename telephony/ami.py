@@ -255,13 +255,15 @@ class AmiLink:
         finds it done.
 
         Raises:
-            AmiDown: no link; nothing was sent.
+            AmiDown: no link, or not permitted now; nothing was sent.
             ValueError: a field that must not go on the wire, see ``ami_codec.serialise``.
         """
         data = serialise(name, f"{_POSTED}{name}", fields)
         connection = self._connection
         if connection is None or connection.transport is None or connection.transport.is_closing():
             raise AmiDown(f"{name}: no link to Asterisk")
+        if not self._permitted(name):
+            raise AmiDown(f"{name}: not ours to do now")
         self._tally["actions"] += 1
         connection.transport.write(data)
 

@@ -18,6 +18,7 @@ extension. Strings from the wire become these types in ``telephony/translate.py`
 
 import dataclasses
 import enum
+import functools
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -890,9 +891,14 @@ def kind_of(event: RecordedEvent) -> str:
 def to_plain(event: RecordedEvent) -> dict[str, Any]:
     """The event as JSON-ready values, with its ``kind``."""
     plain: dict[str, Any] = {"kind": kind_of(event)}
-    for part in dataclasses.fields(event):
-        plain[part.name] = getattr(event, part.name)
+    for name in _names_of(type(event)):
+        plain[name] = getattr(event, name)
     return plain
+
+
+@functools.cache
+def _names_of(kind: type) -> tuple[str, ...]:
+    return tuple(part.name for part in dataclasses.fields(kind))
 
 
 def from_plain(plain: Mapping[str, Any]) -> RecordedEvent:
