@@ -7,7 +7,7 @@ is done with it.
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from acd.agent import Agent
@@ -136,6 +136,13 @@ class DistributionService:
         )
         if self._may_decide():
             self._carry(decision)
+
+    def remember(
+        self, answers: Iterable[tuple[str, str, float]], talks: Iterable[RecordedEvent] = ()
+    ) -> None:
+        """Take in the past: (caller, agent, Unix seconds) of answers, and how long talks took."""
+        self.distribution.domain.served.extend(answers)
+        self.distribution.domain.pace.learn(talks)
 
     def mirror_everybody(self) -> None:
         """Tell app_queue about every agent."""

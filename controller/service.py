@@ -55,6 +55,8 @@ logger = structlog.get_logger("controller")
 
 #: Seconds between two signs of life to the supervisor (or systemd); it allows 10.
 SIGN_OF_LIFE = 2.0
+#: Talks of so many seconds before say how long talks take; a quarter of a day is read at a time.
+TALKS, PORTION = 2 * 3600.0, 6 * 3600.0
 #: A journal that has not reached Redis for so many seconds makes this controller not ready.
 JOURNAL_LAG_LIMIT = 10.0
 #: Seconds that one who takes over waits for SQL to catch up; it goes on behind.
@@ -200,6 +202,7 @@ class Controller:
             group.create_task(self._answer_callers())
             group.create_task(self._drain.run())
             group.create_task(self._follow_recordings())
+            group.create_task(self._remember())
 
     async def _load(self) -> None:
         """Begin from what the live store remembers, and let SQL catch up with the stream."""
@@ -216,6 +219,22 @@ class Controller:
         self._service.restore(contacts, agents)
         self._take_up_rules()
         logger.info("loaded", contacts=len(contacts), agents=len(agents))
+
+    async def _remember(self) -> None:
+        """Who served whom, and how long talks take: out of the log in portions, the newest first,
+        while callers are served already.
+        """
+        now = self._clock.now()
+        queues = self._service.company.queues.values()
+        days = max((queue.sticky.days for queue in queues if queue.sticky), default=0)
+        try:
+            talks = await self._log.of_kind("TalkEnded", now - TALKS, now)
+            self._service.remember((), [event for _, event in talks])
+            for portion in range(days * 4):
+                end = now - portion * PORTION
+                self._service.remember(await self._log.answers(end - PORTION, end))
+        except (SQLAlchemyError, OSError) as error:
+            logger.error("the past is not remembered", error=type(error).__name__)
 
     def _state(self) -> tuple[Changes, Changes]:
         """All that is remembered, as the live store keeps it."""

@@ -91,6 +91,35 @@ class EventLog:
         ]
         return await self._fetch(_in_order().where(*chosen))
 
+    async def agent_state(self, agent: str, at: float) -> AgentStateChanged | None:
+        """The change of state that an agent was in at a moment; ``None`` before the first."""
+        chosen = (
+            _in_order()
+            .where(events.c.kind == "AgentStateChanged", events.c.agent == agent, events.c.at < at)
+            .order_by(None)
+            .order_by(events.c.at.desc(), events.c.stream_ms.desc(), events.c.stream_seq.desc())
+            .limit(1)
+        )
+        found = await self._fetch(chosen)
+        event = found[0][1] if found else None
+        return event if isinstance(event, AgentStateChanged) else None
+
+    async def answers(self, start: float, end: float) -> list[tuple[str, str, float]]:
+        """(caller, agent, Unix seconds) of who was answered from ``start`` to before ``end``, the
+        oldest first; callers who withheld their number are left out.
+        """
+        came = events.alias()
+        caller = came.c.data["caller"].as_string()
+        found = (
+            select(caller, events.c.agent, events.c.at)
+            .join(came, came.c.contact == events.c.contact)
+            .where(came.c.kind == "ContactArrived", caller != "")
+            .where(events.c.kind == "ContactAnswered", events.c.at >= start, events.c.at < end)
+            .order_by(events.c.at)
+        )
+        async with self._database.read() as connection:
+            return [(row[0], row[1], row[2]) for row in (await connection.execute(found)).all()]
+
     async def latest_contacts(self, limit: int, before: float | None = None) -> list[str]:
         """Ids of the contacts that arrived last (before ``before``), the newest first."""
         chosen = select(events.c.contact).where(events.c.kind == "ContactArrived")

@@ -5,6 +5,7 @@ from store.event_log import EventLog
 from telephony.events import (
     AgentState,
     AgentStateChanged,
+    ContactAnswered,
     ContactArrived,
     ContactQueued,
     RecordedEvent,
@@ -121,3 +122,27 @@ async def test_values_that_a_database_cannot_hold_stop_nothing(database: Databas
     )
     await log.append([("2-0", arrived("a"))])
     assert await log.last_id() == "2-0"
+
+
+async def test_who_answered_whom(database: Database) -> None:
+    def answered(contact: str, agent: str, at: float) -> ContactAnswered:
+        return ContactAnswered(
+            at=at, contact=contact, queue="order", agent=agent, offer=1, waited=1.0
+        )
+
+    log = EventLog(database)
+    withheld = ContactArrived(at=1.0, contact="c", channel="x", caller="", dialled="8000")
+    await log.append(
+        [
+            ("1-0", arrived("a")),
+            ("2-0", arrived("b")),
+            ("3-0", withheld),
+            ("4-0", answered("b", "8002", 20.0)),
+            ("5-0", answered("a", "8001", 10.0)),
+            ("6-0", answered("c", "8003", 15.0)),
+            ("7-0", answered("a", "8004", 30.0)),
+        ]
+    )
+    assert await log.answers(10.0, 30.0) == [
+        ("13800138000", "8001", 10.0), ("13800138000", "8002", 20.0),
+    ]  # fmt: skip
