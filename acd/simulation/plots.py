@@ -120,8 +120,10 @@ def draw_pooling(rows: Sequence[Mapping[str, object]], bound: float, file: Path)
     """Mean wait over skills per agent, one line per strategy, beside the pooled bound."""
     figure = Figure(figsize=(7, 4))
     axes: Axes = figure.subplots()
-    for strategy in dict.fromkeys(str(row["strategy"]) for row in rows):
-        chosen = [row for row in rows if row["strategy"] == strategy]
+    strategies = dict.fromkeys(str(row["strategy"]) for row in rows)
+    for strategy in [name for name in strategies if name != "any"]:
+        # The ends of the line are the same under every strategy.
+        chosen = [row for row in rows if row["strategy"] in (strategy, "any") and row["skills"]]
         axes.errorbar(
             [int(str(row["skills"])) for row in chosen],
             [float(str(row["wait"])) for row in chosen],

@@ -7,6 +7,9 @@ agent; an agent's skills are a primary one (15 agents each) and further ones spr
 Here: 1.4 calls a minute of each type, which are 84 erlangs for 90 agents, and an unlimited waiting
 room (theirs was limited), so that both ends are textbook systems: one skill each is six times
 M/M/15, all six are M/M/90. Under all strategies callers are the same (common random numbers).
+
+Where everybody has two skills, there is little left to choose; ``MIXED`` has two on average as
+well, half of the agents with one skill and half with three: there it matters who is taken first.
 """
 
 import math
@@ -29,13 +32,18 @@ AGENTS = 90
 RATE = 1.4 / 60  # arrivals per second of each type
 SERVICE = 600.0  # mean seconds
 THRESHOLD = 30.0  # seconds, for the service level
+#: Two things that fall together are some microseconds apart in the twin.
+AT_ONCE_SECONDS = 1e-3
 #: Levels of an agent's first, second, ... skill.
 LEVELS = (10, 8, 6, 5, 4, 3)
+#: Staffing in which half of the agents have one skill and half have three.
+MIXED = 0
+STAFFINGS = (1, 2, MIXED, 3, TYPES)
 STRATEGIES = (Strategy.LONGEST_IDLE, Strategy.BEST_SKILLED, Strategy.SPARE_FLEXIBLE)
 
 
 def company(skills: int, strategy: Strategy) -> Company:
-    """90 agents with so many skills each, and six queues with this strategy."""
+    """90 agents with so many skills each (or ``MIXED``), and six queues with this strategy."""
     queues = [
         Queue(
             id=f"type{kind}",
@@ -71,6 +79,8 @@ def skills_of(number: int, skills: int) -> list[int]:
     in each direction when there are two.
     """
     primary, turn = number % TYPES, number // TYPES
+    if skills == MIXED:
+        skills = 1 if turn % 2 == 0 else 3
     others = [(primary + 1 + step) % TYPES for step in range(TYPES - 1)]
     shift = turn % len(others)
     return [primary, *(others[shift:] + others[:shift])[: skills - 1]]
@@ -95,8 +105,10 @@ class Row:
     skills: int
     strategy: str
     wait: Interval  # seconds, of all callers
+    delayed: Interval  # share who had to wait
     level: Interval  # share answered within 30 s
     gain: Interval | None  # seconds less than under longest_idle, caller by caller
+    undelayed: Interval | None  # share who had to wait there and not here, less the reverse
     primary: float  # share of calls that an agent took whose primary skill it was
 
 
@@ -113,20 +125,31 @@ def run(skills: int, strategy: Strategy, callers: int, seed: int) -> list[Entry]
 
 
 def rows(
-    callers: int, seed: int, skills: Sequence[int] = (1, 2, 3, 6), warm_up: float = 0.1
+    callers: int,
+    seed: int,
+    skills: Sequence[int] = STAFFINGS,
+    strategies: Sequence[Strategy] = STRATEGIES,
+    warm_up: float = 0.1,
 ) -> Iterator[Row]:
     """The experiment. With one skill and with all six every strategy gives the same waits."""
     for count in skills:
         base: np.ndarray | None = None
-        for strategy in STRATEGIES if 1 < count < TYPES else STRATEGIES[:1]:
+        alike = count in (1, TYPES)
+        for strategy in strategies[:1] if alike else strategies:
             entries = run(count, strategy, callers, seed)[int(warm_up * callers) :]
             waits = np.array([entry.waited for entry in entries])
             yield Row(
                 skills=count,
-                strategy=strategy.value if 1 < count < TYPES else "any",
+                strategy="any" if alike else strategy.value,
                 wait=of_batches(waits, 0.99),
+                delayed=of_batches(waits > AT_ONCE_SECONDS, 0.99),
                 level=of_batches(waits <= THRESHOLD, 0.99),
                 gain=None if base is None else of_batches(base - waits, 0.99),
+                undelayed=None
+                if base is None
+                else of_batches(
+                    (base > AT_ONCE_SECONDS).astype(float) - (waits > AT_ONCE_SECONDS), 0.99
+                ),
                 primary=float(np.mean([_is_primary(entry) for entry in entries])),
             )
             base = waits if base is None else base
@@ -138,22 +161,32 @@ def _is_primary(entry: Entry) -> bool:
 
 def as_text(found: Sequence[Row], bound: float, single: float) -> str:
     """The table; ``bound`` is the exact mean wait of M/M/90, ``single`` of M/M/15."""
-    lines = [
-        f"{'skills':<8}{'strategy':<18}{'mean wait s':>18}{'within 30 s':>18}"
-        f"{'gain on longest_idle s':>26}{'by primary':>12}"
-    ]
+    heads = ("mean wait s", "delayed", "within 30 s", "less wait s", "fewer delayed", "by primary")
+    lines = [f"{'skills':<8}{'strategy':<16}" + "".join(f"{head:>16}" for head in heads)]
     for row in found:
-        gain = f"{row.gain.mean:.2f} ±{row.gain.half:.2f}" if row.gain else ""
-        lines.append(
-            f"{row.skills:<8}{row.strategy:<18}{f'{row.wait.mean:.1f} ±{row.wait.half:.1f}':>18}"
-            f"{f'{100 * row.level.mean:.1f} ±{100 * row.level.half:.1f} %':>18}{gain:>26}"
-            f"{f'{100 * row.primary:.0f} %':>12}"
-        )
+        cells = [
+            _cell(row.wait),
+            _cell(row.delayed, percent=True),
+            _cell(row.level, percent=True),
+            _cell(row.gain, places=2),
+            _cell(row.undelayed, percent=True, places=2),
+            f"{100 * row.primary:.0f} %",
+        ]
+        skills = "1 or 3" if row.skills == MIXED else str(row.skills)
+        lines.append(f"{skills:<8}{row.strategy:<16}" + "".join(f"{cell:>16}" for cell in cells))
     lines += [
         f"exact: M/M/90 (all pooled) {bound:.1f} s, M/M/15 (six separate) {single:.1f} s",
-        "99 % intervals by batch means (25 batches, the first tenth left out); the gain is paired",
+        "99 % intervals by batch means (25 batches, the first tenth left out);",
+        "less wait and fewer delayed: against longest_idle, caller by caller",
     ]
     return "\n".join(lines)
+
+
+def _cell(interval: Interval | None, *, percent: bool = False, places: int = 1) -> str:
+    if interval is None:
+        return ""
+    scale, unit = (100, " %") if percent else (1, "")
+    return f"{scale * interval.mean:.{places}f} ±{scale * interval.half:.{places}f}{unit}"
 
 
 def as_plain(found: Sequence[Row], bound: float, single: float) -> dict[str, Any]:
@@ -167,10 +200,14 @@ def as_plain(found: Sequence[Row], bound: float, single: float) -> dict[str, Any
                 "strategy": row.strategy,
                 "wait": row.wait.mean,
                 "wait_half": row.wait.half,
+                "delayed": row.delayed.mean,
+                "delayed_half": row.delayed.half,
                 "level": row.level.mean,
                 "level_half": row.level.half,
                 "gain": row.gain.mean if row.gain else None,
                 "gain_half": row.gain.half if row.gain else None,
+                "undelayed": row.undelayed.mean if row.undelayed else None,
+                "undelayed_half": row.undelayed.half if row.undelayed else None,
                 "primary": row.primary,
             }
             for row in found

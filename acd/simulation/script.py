@@ -37,6 +37,8 @@ class Call:
     agent_ends: bool = False  # the agent hangs up first
     wrap_up: float = math.inf  # what the notes take; the queue's limit cuts it
     patience: float = math.inf
+    key_after: float = math.inf  # asks to be called back after so many seconds of waiting
+    called_back: tuple[float, ...] = ()  # seconds until each call back is answered; then at once
     rings: tuple[Ring, ...] = ()  # what the first offers meet; later ones are drawn
 
 

@@ -15,7 +15,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from acd.company import Company
 from acd.rules import Extension, Strict, Value, Word
-from acd.simulation.draws import Duration
+from acd.simulation.draws import Duration, Spread
 from acd.simulation.script import Call, Script, Wish
 from store.source import BadFile, Problem, Source, Where, check_source, read_source
 from telephony.events import AgentWish
@@ -34,6 +34,8 @@ class QueueTraffic(Strict):
     wrap_up: Duration | None = None  # None: always the queue's whole time
     patience: Duration | None = None  # None: nobody gives up
     languages: dict[str, Weight] = Field(default_factory=lambda: {"zh-CN": 1.0})
+    callback: Share = 0.0  # share of those still waiting after ``callback_after`` who press the key
+    callback_after: Duration = Duration(fixed=60)
     attributes: dict[Word, dict[Value, Weight]] = Field(default_factory=dict)
 
 
@@ -79,6 +81,7 @@ class Traffic(Strict):
     menu: Duration = Duration(fixed=20)
     leave_in_menu: Share = 0.0
     customers: Annotated[int, Field(ge=1, le=10_000_000)] = 10_000  # different numbers that call
+    customer_answers: Duration = Duration(lognormal=Spread(mean=15, cv=1))  # a call back
     agents_hang_up: Share = 0.3  # share of talks that the agent ends
     queues: Annotated[dict[Word, QueueTraffic], Field(min_length=1)]
     shifts: Annotated[list[Shift], Field(min_length=1)]
@@ -141,6 +144,8 @@ class Traffic(Strict):
             agent_ends=bool(rng.random() < self.agents_hang_up),
             wrap_up=queue.wrap_up.draw(rng) if queue.wrap_up else np.inf,
             patience=queue.patience.draw(rng) if queue.patience else np.inf,
+            key_after=queue.callback_after.draw(rng) if rng.random() < queue.callback else np.inf,
+            called_back=tuple(self.customer_answers.draw(rng) for _ in range(3)),
         )
 
     def _wishes(self, midnight: float) -> list[Wish]:

@@ -22,9 +22,13 @@ from acd.simulation.script import Call, Ring, Script, Wish
 from acd.simulation.traffic import Phones
 from acd.wishes import ActionRefused
 from telephony.commands import (
+    CallAgentFirst,
+    CallCustomer,
     CancelWake,
     Command,
+    EndCall,
     KeepWaiting,
+    MoveCaller,
     NextStep,
     OfferContact,
     ReturnToWaiting,
@@ -35,12 +39,15 @@ from telephony.events import (
     AgentAnswered,
     AgentState,
     AgentStateChanged,
+    AgentWaits,
     AgentWish,
     AgentWished,
     CallerArrived,
     CallerLanded,
     CallerLeftOver,
     CallStage,
+    CustomerReached,
+    KeyPressed,
     LegHungUp,
     MenuFinished,
     NextStepAsked,
@@ -63,6 +70,7 @@ GOODBYE = 2.0
 #: A refused wish (a break limit, no phone) is asked again after so many seconds.
 ASK_AGAIN = 60.0
 NORMAL_CLEARING = 16  # Q.850
+NO_ANSWER = 19  # Q.850
 
 Hear = Callable[[RecordedEvent], None]
 
@@ -106,6 +114,8 @@ class Twin:
     _count: "itertools.count[int]" = field(default_factory=itertools.count)
     _timers: dict[str, int] = field(default_factory=dict)  # key -> number of its agenda entry
     _lines: dict[str, _Line] = field(default_factory=dict)
+    _calls: dict[str, Call] = field(default_factory=dict)
+    _called_back: dict[str, int] = field(default_factory=dict)  # contact -> calls made
     _pauses: dict[str, Wish] = field(default_factory=dict)  # agent -> the break asked for
 
     def __post_init__(self) -> None:
@@ -168,6 +178,14 @@ class Twin:
                 self.at(self.now, self._land, command.contact, command.agent, command.offer)
             case ReturnToWaiting():
                 self.at(self.now, self._wait, command.contact)
+            case MoveCaller():  # to a goodbye or a message box: the twin's callers go
+                self.at(self.now + GOODBYE, self._hang_up, command.contact, None)
+            case CallCustomer():
+                self._call_customer(command)
+            case CallAgentFirst():
+                self._call_agent(command)
+            case EndCall():
+                self.at(self.now, self._hang_up, command.contact, None)
             case _:
                 name = type(command).__name__
                 self.unheeded[name] = self.unheeded.get(name, 0) + 1
@@ -187,6 +205,7 @@ class Twin:
     # -- the caller -------------------------------------------------------------------------
 
     def _arrive(self, call: Call) -> None:
+        self._calls[call.id] = call
         line = self._lines[call.id] = _Line(call, f"PJSIP/customer-{call.id}")
         self.tell(
             CallerArrived(
@@ -208,6 +227,8 @@ class Twin:
         )
         if call.patience < np.inf:
             self.at(self.now + call.patience, self._give_up, call.id)
+        if call.key_after < np.inf:
+            self.at(self.now + call.key_after, self._press, line)
         self._answer(line, step)
 
     def _wait(self, contact: str) -> None:
@@ -225,8 +246,21 @@ class Twin:
                 ),
             )
 
+    def _press(self, line: _Line) -> None:
+        """The key that asks for a callback, where there is one."""
+        known = self.distribution.domain.contacts.get(line.call.id)
+        if known is None or known.stage is not CallStage.WAITING:
+            return
+        if rules := self.company.queue(known.queue).callback:
+            self._called_back[line.call.id] = 0
+            event = KeyPressed(contact=line.call.id, channel=line.channel, key=rules.key)
+            self._answer(line, self.tell(event))
+
     def _give_up(self, contact: str) -> None:
-        if self._stage(contact) in (CallStage.WAITING, CallStage.OFFERED):
+        if (
+            self._stage(contact) in (CallStage.WAITING, CallStage.OFFERED)
+            and contact in self._lines
+        ):
             self._hang_up(contact, None)
 
     def _hang_up(self, contact: str, by: Party | None) -> None:
@@ -322,6 +356,61 @@ class Twin:
             )
         )
 
+    # -- calling back -----------------------------------------------------------------------
+
+    def _call_customer(self, command: CallCustomer) -> None:
+        contact = command.contact
+        tries = self._called_back.get(contact, 0)
+        self._called_back[contact] = tries + 1
+        call = self._calls[contact]
+        seconds = call.called_back[tries] if tries < len(call.called_back) else 0.0
+        if seconds <= command.ring:
+            self.at(self.now + seconds, self._customer_answers, command)
+        else:
+            self.at(self.now + command.ring, self._no_answer, contact, "", NO_ANSWER)
+
+    def _customer_answers(self, command: CallCustomer) -> None:
+        contact = command.contact
+        if self._stage(contact) is not CallStage.CALLING:
+            return
+        line = _Line(self._calls[contact], f"PJSIP/out-{contact}-{command.offer}")
+        self._lines[contact] = line
+        self.tell(
+            CustomerReached(
+                at=self.now,
+                contact=contact,
+                agent=command.agent,
+                offer=command.offer,
+                channel=line.channel,
+            )
+        )
+        act = self._pick_up if command.partner else self._land
+        who = line if command.partner else contact
+        self.at(self.now, act, who, command.agent, command.offer)
+
+    def _call_agent(self, command: CallAgentFirst) -> None:
+        line = _Line(self._calls[command.contact], "", offers=1)
+        ring = self._ring(line)
+        contact, agent = command.contact, command.agent
+        if ring.end is None and ring.seconds <= command.ring:
+            self.at(self.now + ring.seconds, self._agent_waits, contact, agent, command.offer)
+        else:
+            self.at(self.now + command.ring, self._no_answer, contact, agent, NO_ANSWER)
+
+    def _agent_waits(self, contact: str, agent: str, offer: int) -> None:
+        channel = f"PJSIP/agent{agent}-{contact}-{offer}"
+        self.tell(
+            AgentWaits(at=self.now, contact=contact, agent=agent, offer=offer, channel=channel)
+        )
+
+    def _no_answer(self, contact: str, agent: str, cause: int) -> None:
+        """A leg that we called rang out: the customer's, or an agent's."""
+        if self._stage(contact) is CallStage.CALLING:
+            channel = f"PJSIP/out-{contact}"
+            self.tell(
+                LegHungUp(at=self.now, contact=contact, channel=channel, agent=agent, cause=cause)
+            )
+
     # -- the agent --------------------------------------------------------------------------
 
     def _notes_done(self, agent: str, since: float) -> None:
@@ -379,7 +468,7 @@ class Twin:
         known = self.distribution.domain.contacts.get(contact)
         return (
             known is not None
-            and known.stage is CallStage.OFFERED
+            and known.stage in (CallStage.OFFERED, CallStage.CALLING)
             and known.agent == agent
             and known.offer == offer
         )
