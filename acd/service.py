@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from acd.agent import Agent
+from acd.callbacks import Ticket, tickets
 from acd.company import Company
 from acd.contact import Contact
 from acd.distribution import Distribution
@@ -24,6 +25,7 @@ from telephony.events import (
     AgentState,
     AgentWish,
     AgentWished,
+    CallbackCancelled,
     CallStage,
     ConsultStep,
     ConsultStepWished,
@@ -267,6 +269,14 @@ class DistributionService:
         self.ask(
             TransferWished(contact=contact, attended=attended, target=target, to=to, author=author)
         )
+
+    async def cancel_callback(self, contact: str, author: str) -> None:
+        """Nobody is to be called back for this contact any more. Raises ActionRefused."""
+        self.ask(CallbackCancelled(contact=contact, author=author))
+
+    def callbacks(self) -> list[Ticket]:
+        """All promised callbacks, the oldest promise first."""
+        return tickets(self.distribution.domain, self._clock.now())
 
     async def consult_step(self, contact: str, step: ConsultStep, author: str) -> None:
         """Have a consultation go on so. Raises ActionRefused."""

@@ -253,7 +253,8 @@ class Controller:
         """
         problems = self._menus.reload()
         logger.info("menu read", version=self._menus.current.number, problems=len(problems))
-        self._take_up_rules()
+        if self._leadership.lease.leads:  # else they are taken up with the lease
+            self._take_up_rules()
 
     def _first_rules(self) -> tuple[RuleVersion, Company]:
         """The rules to begin with: those that were in use, so that what changed in the files
@@ -354,6 +355,7 @@ class Controller:
             sessions=Sessions(self._web_redis),
             actions=self._service,
             explanations=self._service,
+            callbacks=self._service,
             transcripts=self._recordings.transcripts,
             recordings=self._settings.recordings_dir,
             timezone=self._timezone,

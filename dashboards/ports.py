@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from acd.callbacks import Ticket
 from acd.company import Company
 from acd.explain import WhyNot, WhyWaiting
 from store.accounts import Accounts
@@ -37,6 +38,16 @@ class AgentActions(Protocol):
 
     async def extend_wrap_up(self, agent: str, author: str) -> None:
         """More time for notes."""
+
+
+class Callbacks(Protocol):
+    """Promised callbacks."""
+
+    def callbacks(self) -> Sequence[Ticket]:
+        """All of them, the oldest promise first."""
+
+    async def cancel_callback(self, contact: str, author: str) -> None:
+        """End one. Raises ``acd.wishes.ActionRefused``."""
 
 
 class Explanations(Protocol):
@@ -117,6 +128,7 @@ class WebPorts:
     sessions: Sessions
     actions: Actions
     explanations: Explanations
+    callbacks: Callbacks
     transcripts: Callable[[str], Awaitable[Sequence[TranscriptRow]]]
     """Transcripts of a contact: both legs of every talk."""
     recordings: Path

@@ -4,7 +4,7 @@ Who may see a caller's whole number is decided by ``show_caller``; everything th
 module has gone through it.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,8 @@ from dashboards.views import (
     TranscriptView,
 )
 from telephony.events import (
+    CallbackEnd,
+    CallbackEnded,
     CallStage,
     ContactAnswered,
     ContactArrived,
@@ -28,6 +30,7 @@ from telephony.events import (
     ContactQueued,
     OfferEnded,
     OfferMade,
+    QueueEnd,
     QueueEntryEnded,
     RecordedEvent,
     RecordingFinished,
@@ -51,6 +54,9 @@ _WORDS = {
 }
 """Field of an event -> section of the catalogue that has its values in words."""
 
+FACTS = ("occupancy", "calls", "turn", "line", "weight", "cost", "level")
+"""Names of the strategies' numbers in a decision's reason (``acd/strategies.py``)."""
+
 _VARIANTS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "ContactArrived": lambda data: "" if data["caller"] else "withheld",
     "MenuStepTaken": lambda data: "key" if data["key"] else "",
@@ -60,6 +66,9 @@ _VARIANTS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "OfferEnded": lambda data: str(data["result"]),
     "ContactAnswered": lambda data: "adopted" if data["adopted"] else "",
     "QueueEntryEnded": lambda data: str(data["end"]),
+    "CallbackRequested": lambda data: "merged" if data["merged"] else "",
+    "CallbackTried": lambda data: str(data["result"]),
+    "CallbackEnded": lambda data: str(data["result"]),
     "ContactEnded": lambda data: str(data["stage"]),
     "AgentStateChanged": lambda data: "reason" if data["reason"] else "",
     "RecordingFinished": lambda data: "fault" if data["fault"] else "",
@@ -135,7 +144,8 @@ def _tell(story: _Story, event: RecordedEvent) -> None:
         case OfferMade():
             story.outcome = CallStage.OFFERED
         case OfferEnded():
-            story.outcome = CallStage.WAITING
+            waits = story.queue_end != QueueEnd.CALLBACK
+            story.outcome = CallStage.WAITING if waits else CallStage.CALLBACK
         case ContactAnswered():
             story.queue, story.waited = event.queue, event.waited
             story.outcome = CallStage.TALKING
@@ -144,8 +154,12 @@ def _tell(story: _Story, event: RecordedEvent) -> None:
             story.outcome = CallStage.AFTER
         case QueueEntryEnded():
             story.queue_end, story.waited = event.end.value, event.waited
-            if event.end != "answered":
+            if event.end is QueueEnd.CALLBACK:
+                story.outcome = CallStage.CALLBACK
+            elif event.end is not QueueEnd.ANSWERED:
                 story.outcome = CallStage.AFTER
+        case CallbackEnded(result=CallbackEnd.ANSWERED):
+            story.queue_end = QueueEnd.ANSWERED.value
         case ContactEnded():
             story.ended_at = event.at
             story.outcome = story.queue_end or "left_in_menu"
@@ -244,6 +258,7 @@ class Teller:
             queue=event.queue,
             agent=event.agent,
             rule=self._both(lambda lang: say(lang, ("routing", "rule", known), {"rule": rule})),
+            circumstances=[self._both(tell) for tell in self._circumstances(reason)],
             candidates=[
                 self._candidate(facts, chosen=str(facts.get("agent")) == event.agent)
                 for facts in _rows(reason, "considered")
@@ -251,6 +266,31 @@ class Teller:
             passed_over=[self._passed_over(facts) for facts in _rows(reason, "not_considered")],
             reason=dict(reason),
         )
+
+    def _circumstances(self, reason: Mapping[str, Any]) -> Iterator[Callable[[str], str]]:
+        """How the contact came to be the next: its order, its age, its ring."""
+        order = reason.get("order")
+        if isinstance(order, Mapping):
+            following = order.get("next")
+            yield (
+                lambda language: (
+                    say(
+                        language,
+                        ("routing", "order"),
+                        {
+                            "waiting": order.get("waiting", ""),
+                            "waited": duration(language, following.get("waited", 0)),
+                            "priority": following.get("priority", ""),
+                        },
+                    )
+                    if isinstance(following, Mapping)
+                    else say(language, ("routing", "order_only"))
+                )
+            )
+        if reason.get("aged"):
+            yield lambda language: say(language, ("routing", "aged"))
+        if ring := reason.get("ring"):
+            yield lambda language: say(language, ("routing", "ring"), {"ring": ring})
 
     def _candidate(self, facts: Mapping[str, Any], *, chosen: bool) -> CandidateView:
         agent = str(facts.get("agent", ""))
@@ -261,6 +301,10 @@ class Teller:
             if isinstance(idle := facts.get("idle"), int | float):
                 key = "chosen" if chosen else "idle"
                 parts.append(say(language, ("routing", key), {"idle": duration(language, idle)}))
+            for name in FACTS:
+                if name in facts:
+                    values = {"value": facts[name]}
+                    parts.append(say(language, ("routing", "fact", name), values))
             for skill, level in levels.items() if isinstance(levels, Mapping) else ():
                 values = {"skill": self._skill(language, str(skill)), "level": level}
                 parts.append(say(language, ("routing", "levels"), values))
@@ -280,12 +324,12 @@ class Teller:
             agent=agent,
             name=self.agent_name(agent),
             chosen=False,
-            why=self._both(lambda language: self._obstacle(language, code)),
+            why=self._both(lambda language: self.obstacle(language, code)),
             facts=dict(facts),
         )
 
-    def _obstacle(self, language: str, code: str) -> str:
-        """A code of ``acd.routing.obstacle`` in words."""
+    def obstacle(self, language: str, code: str) -> str:
+        """A code of ``acd.explain.WhyNot`` or ``why_not_then`` in words; "" is "nothing"."""
         if code.startswith("skill:"):
             _, skill, levels = (*code.split(":", 2), "", "")[:3]
             has, _, needs = levels.partition("<")
@@ -293,8 +337,17 @@ class Teller:
             return say(language, ("routing", "no_skill" if has == "0" else "low_skill"), values)
         if (state := find(language, "state", code)) is not None:
             return say(language, ("routing", "state"), {"state": state.lower()})
-        known = code if find(language, "routing", code) else "other"
-        return say(language, ("routing", known), {"why": code})
+        kind, _, rest = code.partition(":")
+        if kind == "any_of":
+            rest = "、".join(self._skill(language, skill) for skill in rest.split("+"))
+        elif kind == "held" and rest:
+            rest = self.agent_name(rest)[language]
+        elif kind == "stage":
+            rest = say(language, ("stage", rest))
+        elif not code:
+            kind = "nothing"
+        known = kind if find(language, "routing", kind) else "other"
+        return say(language, ("routing", known), {"why": code, "what": rest})
 
     def _skill(self, language: str, skill: str) -> str:
         if skill in self._company.queues:

@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from acd.service import NotDeciding
 from dashboards import (
     agents_api,
+    callbacks_api,
     contacts_api,
     explanations_api,
     live,
@@ -73,6 +74,7 @@ ROUTES: tuple[Route, ...] = (
     *live.ROUTES,
     *agents_api.ROUTES,
     *contacts_api.ROUTES,
+    *callbacks_api.ROUTES,
     *explanations_api.ROUTES,
     *places_api.ROUTES,
     *operations.ROUTES,

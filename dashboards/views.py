@@ -49,9 +49,31 @@ class QueueLine(View):
     refused: int
     callback: int
     rona: int
+    to_call_back: int = Field(description="callbacks that are promised and not made yet")
     service_level: float | None
     asa: float | None
     aht: float | None
+
+
+class CallbackView(View):
+    """A promised callback."""
+
+    contact: str
+    caller: str
+    queue: str
+    stage: CallStage = Field(description="callback, calling, or on the line again")
+    promised: float
+    queued: float = Field(description="since when its wait counts: the place")
+    position: int = Field(description="1-based in its queue; 0 when no agent is wanted now")
+    attempts: int = Field(description="how often the customer was called")
+    next_try: float | None = Field(description="not before; None: as soon as an agent is free")
+    agent: str = Field(description="reserved for it now")
+
+
+class CallbackList(View):
+    """All promised callbacks, the oldest promise first."""
+
+    callbacks: list[CallbackView]
 
 
 class AgentLine(View):

@@ -14,7 +14,13 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from store.database import Database
 from store.schema import events
-from telephony.events import RecordedEvent, UnknownEvent, from_plain, to_plain
+from telephony.events import (
+    AgentStateChanged,
+    RecordedEvent,
+    UnknownEvent,
+    from_plain,
+    to_plain,
+)
 
 logger = structlog.get_logger("store.event_log")
 

@@ -1,6 +1,6 @@
 """A scripted day for one ``Distribution``: say what happens and when, look at what came of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from acd.company import Company
 from acd.distribution import Distribution
@@ -122,12 +122,24 @@ class Playbook:
     def wish(self, agent: str, wish: AgentWish, reason: str = "") -> None:
         self.tell(AgentWished(agent=agent, wish=wish, reason=reason, author=f"agent:{agent}"))
 
-    def call(self, contact: str, queue: str = "presale", language: str = "zh-CN") -> NextStep:
+    def call(
+        self,
+        contact: str,
+        queue: str = "presale",
+        language: str = "zh-CN",
+        *,
+        caller: str = "1",
+        attributes: Mapping[str, str] | None = None,
+    ) -> NextStep:
         """A caller arrives and chooses a queue; the answer is what the dialplan does next."""
         self.tell(
-            CallerArrived(contact=contact, channel=f"ch-{contact}", caller="1", dialled="8000")
+            CallerArrived(contact=contact, channel=f"ch-{contact}", caller=caller, dialled="8000")
         )
-        answer = self.tell(MenuFinished(contact=contact, queue=queue, language=language))
+        answer = self.tell(
+            MenuFinished(
+                contact=contact, queue=queue, language=language, attributes=attributes or {}
+            )
+        )
         assert answer is not None
         return answer
 

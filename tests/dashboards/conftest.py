@@ -13,7 +13,10 @@ from aiohttp.test_utils import TestClient, TestServer
 from argon2 import PasswordHasher
 from redis.asyncio import Redis
 
+from acd.callbacks import Ticket, tickets
 from acd.company import Company, load_company
+from acd.explain import WhyNot, WhyWaiting, why_not, why_waiting
+from acd.company import load_company
 from acd.wishes import ActionRefused
 from dashboards.ports import WebPorts
 from dashboards.server import create_app
@@ -22,7 +25,8 @@ from store.accounts import Account, Accounts, Role
 from store.database import Database
 from store.event_log import EventLog
 from store.sessions import Sessions
-from telephony.events import RecordedEvent
+from telephony.events import CallbackCancelled, RecordedEvent
+from tests.acd.playbook import Playbook
 
 PASSWORD = "correct horse battery staple"
 NOW = 1_763_780_400.0
@@ -70,6 +74,41 @@ class Actions:
     async def finish_wrap_up(self, agent: str, author: str) -> None:
         await self._note("finish_wrap_up", agent, author)
 
+    async def change_place(self, contact: str, author: str, **wanted: object) -> None:
+        await self._note("change_place", contact, author, wanted)
+
+
+class Explained:
+    """Explanations from a distribution that a test plays through, if it does."""
+
+    def __init__(self) -> None:
+        self.book: Playbook | None = None
+
+    def why_waiting(self, contact: str) -> WhyWaiting | None:
+        known = self.book.domain.contacts.get(contact) if self.book else None
+        return why_waiting(self.book.domain, known, self.book.at) if self.book and known else None
+
+    def why_not(self, contact: str, agent: str) -> WhyNot | None:
+        known = self.book.domain.contacts.get(contact) if self.book else None
+        if self.book is None or known is None or not known.waits:
+            return None
+        return why_not(self.book.domain, known, self.book.domain.agents[agent], self.book.at)
+
+
+class Promised:
+    """Callbacks of a distribution that a test plays through, if it does."""
+
+    def __init__(self) -> None:
+        self.book: Playbook | None = None
+
+    def callbacks(self) -> list[Ticket]:
+        return tickets(self.book.domain, self.book.at) if self.book else []
+
+    async def cancel_callback(self, contact: str, author: str) -> None:
+        if self.book is None:
+            raise ActionRefused("no_callback", "")
+        self.book.tell(CallbackCancelled(contact=contact, author=author))
+
 
 @dataclass
 class House:
@@ -80,6 +119,8 @@ class House:
     log: EventLog
     actions: Actions
     recordings: Path
+    explained: Explained = field(default_factory=Explained)
+    promised: Promised = field(default_factory=Promised)
     transcripts: dict[str, list[Spoken]] = field(default_factory=dict)
     now: float = NOW
     real_time: bool = False
@@ -105,12 +146,14 @@ class House:
             return self.transcripts.get(contact, [])
 
         return WebPorts(
-            company=self.company,
+            rules=lambda: self.company,
             log=self.log,
             follow=functools.partial(live_store.follow, self.redis),
             accounts=accounts,
             sessions=sessions,
             actions=self.actions,
+            explanations=self.explained,
+            callbacks=self.promised,
             transcripts=transcripts,
             recordings=self.recordings,
             now=lambda: time.time() if self.real_time else self.now,

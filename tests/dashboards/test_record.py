@@ -109,9 +109,9 @@ def test_why_this_agent(story: Day, company: Company) -> None:
 
 def test_codes_of_the_router_in_words(company: Company) -> None:
     teller = Teller(company, whole)
-    assert teller._obstacle("zh-CN", "skill:complaints:2<3") == "「投诉」只有 2 级，需要 3 级"
-    assert teller._obstacle("en", "no_phone") == "No phone registered"
-    assert teller._obstacle("en", "something_new") == "something_new"
+    assert teller.obstacle("zh-CN", "skill:complaints:2<3") == "「投诉」只有 2 级，需要 3 级"
+    assert teller.obstacle("en", "no_phone") == "No phone registered"
+    assert teller.obstacle("en", "something_new") == "something_new"
 
 
 def test_a_reason_of_any_shape_is_survived(company: Company, story: Day) -> None:

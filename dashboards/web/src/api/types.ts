@@ -46,6 +46,23 @@ export interface BreakChoice {
 
 export type CallStage = 'menu' | 'waiting' | 'callback' | 'calling' | 'offered' | 'talking' | 'after' | 'outside'
 
+export interface CallbackList {
+  callbacks: CallbackView[]
+}
+
+export interface CallbackView {
+  contact: string
+  caller: string
+  queue: string
+  stage: CallStage
+  promised: number
+  queued: number
+  position: number
+  attempts: number
+  next_try: number | null
+  agent: string
+}
+
 export interface CandidateView {
   agent: string
   name: Record<string, string>
@@ -189,6 +206,7 @@ export interface QueueLine {
   refused: number
   callback: number
   rona: number
+  to_call_back: number
   service_level: number | null
   asa: number | null
   aht: number | null
@@ -262,6 +280,12 @@ export interface TrendBin {
   queued: number
   answered: number
   abandoned: number
+}
+
+export interface WantedPlace {
+  priority?: number | string | null
+  queue?: string | null
+  preferred?: string | null
 }
 
 export interface WantedState {
