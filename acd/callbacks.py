@@ -9,6 +9,8 @@ Timers of a ticket: ``retry:ID``, ``expire:ID`` and, during an attempt, ``callin
 go on opening (``widen:ID``).
 """
 
+from dataclasses import dataclass
+
 from acd.calling import LOOK_AGAIN, UNDER_WAY, call_customer, callback_rules, dialable
 from acd.contact import Contact
 from acd.domain import Domain
@@ -391,6 +393,47 @@ def callback_timer(domain: Domain, contact: Contact, kind: str) -> None:
         case "calling" if contact.stage is CallStage.CALLING:
             domain.order(TakePicture(why=f"calling:{contact.id}"))
             domain.order(WakeAt(key=f"calling:{contact.id}", at=domain.now + LOOK_AGAIN))
+
+
+# --- who is to be called back --------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ticket:
+    """A promised callback as supervisors see it."""
+
+    contact: str
+    caller: str
+    queue: str
+    stage: CallStage
+    promised: float  # Unix seconds
+    queued: float  # Unix seconds: the place
+    position: int  # 1-based in its queue; 0 when no agent is wanted now
+    attempts: int
+    next_try: float  # Unix seconds; 0.0: as soon as an agent is free
+    agent: str  # reserved for it, or ""
+
+
+def tickets(domain: Domain, now: float) -> list[Ticket]:
+    """All promised callbacks, the oldest promise first (``now`` in Unix seconds)."""
+    promised = (domain.contacts.get(contact) for contact in domain.callbacks.values())
+    found = [
+        Ticket(
+            contact=contact.id,
+            caller=contact.caller,
+            queue=contact.queue,
+            stage=contact.stage,
+            promised=contact.promised,
+            queued=contact.queued,
+            position=domain.router.position(contact, now),
+            attempts=contact.attempts,
+            next_try=contact.not_before if contact.stage is CallStage.CALLBACK else 0.0,
+            agent=contact.agent,
+        )
+        for contact in promised
+        if contact is not None
+    ]
+    return sorted(found, key=lambda ticket: (ticket.promised, ticket.contact))
 
 
 # --- after a restart, and against the truth ------------------------------------------------------

@@ -23,6 +23,10 @@ from dashboards.views import (
 from telephony.events import (
     AgentState,
     AgentStateChanged,
+    CallbackEnded,
+    CallbackRequested,
+    CallbackTried,
+    CallResult,
     CallStage,
     ContactAnswered,
     ContactArrived,
@@ -59,6 +63,12 @@ class _OnTheLine:
     agent: str = ""
     offer: int = 0
     ended: bool = False
+    to_call_back: bool = False  # and not on the line
+
+    @property
+    def idle_stage(self) -> CallStage:
+        """The stage while nobody is offered."""
+        return CallStage.CALLBACK if self.to_call_back else CallStage.WAITING
 
 
 @dataclass(slots=True)
@@ -96,6 +106,11 @@ class Board:
         self._bins: dict[float, Counter[str]] = {}
         self._bin = self._slice(at)
         self._changes = Changes()
+
+    @property
+    def company(self) -> Company:
+        """The rules with which this board was made."""
+        return self._company
 
     # -- events in ------------------------------------------------------------------------
 
@@ -145,14 +160,17 @@ class Board:
                 contact.queue, contact.language = event.queue, event.language
                 contact.queued_at = event.at
                 self._count(event.at, "queued")
+            case CallbackRequested() | CallbackTried() | CallbackEnded():
+                self._call_back(event)
             case OfferMade():
                 contact = self._stage(event.contact, CallStage.OFFERED, event.at)
+                contact.stage = CallStage.CALLING if contact.to_call_back else contact.stage
                 contact.agent, contact.offer = event.agent, event.offer
                 contact.queue = event.queue
                 self._changes.agents.add(event.agent)
             case OfferEnded():
-                if self._contacts.get(event.contact) is not None:
-                    self._stage(event.contact, CallStage.WAITING, event.at).agent = ""
+                if known := self._contacts.get(event.contact):
+                    self._stage(event.contact, known.idle_stage, event.at).agent = ""
                 self._changes.agents.add(event.agent)
             case ContactAnswered():
                 contact = self._stage(event.contact, CallStage.TALKING, event.at)
@@ -188,9 +206,26 @@ class Board:
 
     def _leave_queue(self, event: QueueEntryEnded) -> None:
         contact = self._contacts.get(event.contact)
-        waits = contact is not None and contact.stage in (CallStage.WAITING, CallStage.OFFERED)
-        if waits and event.end is not QueueEnd.ANSWERED:
-            self._stage(event.contact, CallStage.AFTER, event.at)
+        if contact is None or contact.stage not in (CallStage.WAITING, CallStage.OFFERED):
+            return
+        if event.end is not QueueEnd.ANSWERED:
+            stage = CallStage.CALLBACK if contact.to_call_back else CallStage.AFTER
+            self._stage(event.contact, stage, event.at)
+
+    def _call_back(self, event: CallbackRequested | CallbackTried | CallbackEnded) -> None:
+        """Whether the contact's customer is to be called, or is on the line again."""
+        contact = self._contacts.get(event.contact)
+        if contact is None:
+            return
+        match event:
+            case CallbackRequested():
+                contact.to_call_back = not event.merged
+            case CallbackTried():
+                contact.to_call_back = event.result is not CallResult.REACHED
+                if not contact.agent:
+                    self._stage(event.contact, contact.idle_stage, event.at)
+            case CallbackEnded():
+                contact.to_call_back = False
 
     def _end(self, event: ContactEnded) -> None:
         contact = self._contacts.get(event.contact)
@@ -246,6 +281,7 @@ class Board:
             agents=self._states(a for a, queues in self._serves.items() if queue in queues),
             offered=figures.offered,
             rona=figures.rona,
+            to_call_back=figures.to_call_back,
             service_level=rounded(figures.service_level, 4),
             asa=rounded(figures.asa, 1),
             aht=rounded(figures.aht, 1),

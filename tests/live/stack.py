@@ -31,6 +31,7 @@ from controller.settings import ROOT, Settings, load_settings
 from controller.setup.progress import Progress
 from controller.setup.steps import prepare_data
 from controller.supervisor import children_path
+from store.lease import FENCING, LEASE
 from store.live import AGENTS, CONTACTS, EVENTS, connect, follow, last_stream_id
 from telephony.events import (
     AgentState,
@@ -71,12 +72,21 @@ async def until(check: Callable[[], Awaitable[T]], limit: float, what: str) -> T
 
 
 class Stack:
-    """One running installation."""
+    """One running installation.
 
-    def __init__(self) -> None:
+    Args:
+        controllers: how many; one of them decides.
+    """
+
+    def __init__(self, *, controllers: int = 1) -> None:
         # Short: a unix socket's path has 107 bytes.
         self.folder = Path(tempfile.mkdtemp(prefix="huawu-e2e-", dir="/tmp"))
-        web, sip, ami, agi, http = free_ports(5)
+        count = 3 + 2 * controllers
+        while (ports := free_ports(count))[-1] - ports[0] >= count:
+            pass  # not in a row
+        sip, ami, http = ports[:3]
+        # Of each controller its own: the first one's is in the settings, others follow it.
+        web, agi = ports[3], ports[3 + controllers]
         default = load_settings()
         program = Path(find_asterisk(default).argv[-1])
         root = unpacked_root(default)
@@ -89,6 +99,7 @@ class Stack:
             "asterisk_http_port": http,
             "rtp_start": 16000,
             "rtp_end": 16999,
+            "controllers": controllers,
         }
         if program.is_relative_to(root):
             values["asterisk_root"] = root
@@ -242,11 +253,11 @@ def _short_company(folder: Path) -> Path:
 class Api:
     """The HTTP API, signed in as one account."""
 
-    def __init__(self, stack: Stack, account: str) -> None:
+    def __init__(self, stack: Stack, account: str, url: str = "") -> None:
         self._stack = stack
         self._account = account
         self._session = aiohttp.ClientSession(
-            stack.settings.web_url,
+            url or stack.settings.web_url,
             cookie_jar=aiohttp.CookieJar(unsafe=True),  # keep cookies of an IP address
             headers={"X-Huawu": "1"},
         )
@@ -400,7 +411,7 @@ class Feed:
 
     async def strange_keys(self) -> list[str]:
         """Keys of the live store that no part of the product keeps for long."""
-        known = (CONTACTS, AGENTS, EVENTS, "huawu:written:", "huawu:session")
+        known = (CONTACTS, AGENTS, EVENTS, LEASE, FENCING, "huawu:written:", "huawu:session")
         return [key for key in await self._redis.keys("*") if not key.startswith(known)]
 
     async def store(self, key: str) -> Mapping[str, Mapping[str, Any]]:
@@ -525,9 +536,10 @@ class Scene:
         number = number or str(next(_numbers))
         secret, port = self.stack.credentials.sip["trunk"], self.stack.settings.sip_port
         trunk = await self.rack.phone("trunk", secret, server="127.0.0.1", port=port)
+        before = self.feed.count(ContactArrived, caller=number)
         call = await trunk.dial(SERVICE_NUMBER, number=number, heard=heard)
         await call.answered(10)
-        arrived = await self.feed.event(ContactArrived, caller=number)
+        arrived = await self.feed.event(ContactArrived, number=before + 1, caller=number)
         return Caller(self, number, call, arrived.contact)
 
     async def record(
