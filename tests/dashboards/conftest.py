@@ -16,7 +16,6 @@ from redis.asyncio import Redis
 from acd.callbacks import Ticket, tickets
 from acd.company import Company, load_company
 from acd.explain import WhyNot, WhyWaiting, why_not, why_waiting
-from acd.company import load_company
 from acd.wishes import ActionRefused
 from dashboards.ports import WebPorts
 from dashboards.server import create_app
