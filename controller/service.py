@@ -356,6 +356,8 @@ class Controller:
             actions=self._service,
             explanations=self._service,
             callbacks=self._service,
+            transfers=self._service,
+            nodes=lambda: tuple(self._menus.current.flow.nodes),
             transcripts=self._recordings.transcripts,
             recordings=self._settings.recordings_dir,
             timezone=self._timezone,
