@@ -100,6 +100,7 @@ export interface ContactSummary {
   outcome: string
   waited: number | null
   talked: number | null
+  held: number
   ended_at: number | null
   recorded: boolean
   transcribed: boolean
@@ -136,6 +137,10 @@ export interface DeskCall {
   since: number
   queued_at: number | null
   offer: number
+  asked_by: string
+  held_since: number | null
+  held: number
+  second: SecondVoiceView | null
 }
 
 export interface EventView {
@@ -245,6 +250,14 @@ export interface RoutingView {
   reason: Record<string, unknown>
 }
 
+export interface SecondVoiceView {
+  target: string
+  to: string
+  name: Record<string, string> | null
+  state: 'ringing' | 'talking' | 'conference'
+  since: number
+}
+
 export interface SegmentView {
   start: number
   end: number
@@ -275,11 +288,21 @@ export interface TranscriptView {
   segments: SegmentView[]
 }
 
+export interface TransferTargets {
+  nodes: string[]
+  outside: string[]
+}
+
 export interface TrendBin {
   at: number
   queued: number
   answered: number
   abandoned: number
+}
+
+export interface WantedConsult {
+  target: 'agent' | 'queue' | 'outside'
+  to: string
 }
 
 export interface WantedPlace {
@@ -291,6 +314,11 @@ export interface WantedPlace {
 export interface WantedState {
   state: 'signed_in' | 'signed_out' | 'ready' | 'not_ready' | 'wrap_up_finished' | 'wrap_up_extended'
   reason?: string
+}
+
+export interface WantedTransfer {
+  target: 'agent' | 'queue' | 'node' | 'outside'
+  to: string
 }
 
 export interface WhyNotView {
