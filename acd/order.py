@@ -25,6 +25,9 @@ Item: TypeAlias = tuple[float, str]
 Right: TypeAlias = tuple[int, float, float]
 """(priority, threshold, aging) of a contact."""
 
+#: With so many buckets or more, a short list of them is made first.
+MANY = 10
+
 
 def key_of(right: Right, item: Item, now: float) -> Urgency:
     """The urgency at ``now`` of a contact with this right and this place."""
@@ -56,18 +59,33 @@ class Bucket:
 
     Args:
         able: bitset of the agents who may serve them.
+        mask: the agents who may serve them, a bit each, the lowest number first.
         anchors: under which the bucket is found (``acd/roster.py``).
         right: priority, threshold and aging of all of them.
     """
 
-    __slots__ = ("able", "anchors", "line", "owner", "right")
+    __slots__ = ("able", "anchors", "line", "mask", "owner", "right")
 
-    def __init__(self, able: int, anchors: tuple[int, ...], right: Right, owner: object) -> None:
+    def __init__(
+        self, able: int, mask: bytes, anchors: tuple[int, ...], right: Right, owner: object
+    ) -> None:
         self.able = able
+        self.mask = mask
         self.anchors = anchors
         self.right = right
         self.owner = owner  # the signature or the seat whose bucket it is
         self.line: list[Item] = []
+
+
+def shortlist(buckets: list[Bucket], now: float) -> list[Bucket]:
+    """Of many buckets those among which the two most urgent heads are."""
+    if len(buckets) < MANY:
+        return buckets
+    found = [bucket for bucket in buckets if now - bucket.line[0][0] >= bucket.right[2]]
+    if len(found) < 2:
+        top = max([bucket.right[0] for bucket in buckets])
+        found += [b for b in buckets if b.right[0] == top and b not in found]
+    return found if len(found) > 1 else buckets
 
 
 class Group:
@@ -146,12 +164,12 @@ class Waiting:
             own: the agent's own anchor, under which contacts are held for this agent alone.
             number: the agent's bit.
         """
-        at = self._at
+        at, byte, bit = self._at, number >> 3, 1 << (number & 7)
         found = [
             bucket
             for anchor in anchors & self._live
             for bucket in at[anchor]
-            if bucket.able >> number & 1
+            if bucket.mask[byte] & bit
         ]
         if own in self._live:
             found += at[own]

@@ -12,7 +12,7 @@ Keys (those with a ? only where there is something to say):
 ``free``            how many agents were free and able
 ``not_considered``? in a company of up to ``SMALL`` agents: {"agent", "why"}, the codes of
                     ``acd.routing.obstacle``
-``passed_over``?    in a larger one: how many by kind: ``skills``, ``do_not_route`` or a state
+``passed_over``?    in a larger one: how many by kind: ``skills``, ``do_not_route``, ``not_free``
 ``agents``          how many there are
 ``order``?          when an agent had become free: ``waiting`` contacts that this agent could
                     serve, and the ``next`` of them with its priority and wait
@@ -32,12 +32,10 @@ from telephony.events import AgentState
 #: With so many agents or fewer a reason names everybody.
 SMALL = 50
 #: How many considered agents a reason lists in a small and in a larger company.
-ROWS, ROWS_OF_MANY = 20, 8
-
-_BUSY_STATES = tuple(state for state in AgentState if state is not AgentState.READY)
+ROWS, ROWS_OF_MANY = 20, 5
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Turn:
     """How the contact came to be the next for an agent who had become free."""
 
@@ -46,7 +44,7 @@ class Turn:
     runner_up: Contact | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Choice:
     """The agent for a contact, and who else was looked at."""
 
@@ -57,6 +55,12 @@ class Choice:
     held: bool
     preferred: bool
     free: int  # bitset
+    count: int  # of it
+
+
+def thousandths(seconds: float) -> float:
+    """Seconds to the millisecond; several times faster than ``round``."""
+    return int(seconds * 1000) / 1000
 
 
 def rows_for(roster: Roster) -> int:
@@ -76,9 +80,9 @@ def reason_of(roster: Roster, choice: Choice, turn: Turn | None, now: float) -> 
         "threshold": contact.threshold,
         "ring": contact.ring,
         "aged": waited >= contact.aging,
-        "waited": round(waited, 3),
+        "waited": thousandths(waited),
         "considered": _considered(roster, choice, now),
-        "free": choice.free.bit_count(),
+        "free": choice.count,
         "agents": len(roster.seats),
     }
     if requirement.any or requirement.others or requirement.avoid:
@@ -109,7 +113,7 @@ def _considered(roster: Roster, choice: Choice, now: float) -> list[dict[str, An
         seat = roster.seats[number]
         row: dict[str, Any] = {
             "agent": seat.id,
-            "idle": round(now - idle, 3),
+            "idle": thousandths(now - idle),
             "levels": signature.levels_of(seat),
         }
         if name:
@@ -137,14 +141,15 @@ def _not_considered(roster: Roster, choice: Choice) -> list[dict[str, str]]:
 
 
 def _passed_over(roster: Roster, choice: Choice) -> dict[str, int]:
-    able = choice.signature.able
-    unable = len(roster.seats) - able.bit_count()
-    avoided = sum(name in roster.by_id for name in choice.signature.requirement.avoid)
-    counts = {"skills": unable - avoided, "do_not_route": avoided}
-    for state in _BUSY_STATES:
-        if there := able & roster.states[state]:
-            counts[state.value] = there.bit_count()
-    return {kind: count for kind, count in counts.items() if count}
+    signature = choice.signature
+    if signature.unable < 0:
+        signature.unable = len(roster.seats) - signature.able.bit_count()
+    unable = signature.unable
+    counts = {"skills": unable, "not_free": len(roster.seats) - unable - choice.count}
+    if avoid := signature.requirement.avoid:
+        avoided = sum(name in roster.by_id for name in avoid)
+        counts |= {"skills": unable - avoided, "do_not_route": avoided}
+    return counts
 
 
 def _order(turn: Turn, now: float) -> dict[str, Any]:
@@ -154,6 +159,6 @@ def _order(turn: Turn, now: float) -> dict[str, Any]:
             "contact": other.id,
             "queue": other.queue,
             "priority": other.priority,
-            "waited": round(now - other.queued, 3),
+            "waited": thousandths(now - other.queued),
         }
     return order

@@ -19,8 +19,8 @@ class Seat:
     """One agent's place in the roster."""
 
     __slots__ = (
-        "agent", "anchors", "bit", "id", "known", "linear", "number", "own", "ready", "skills",
-        "stamp", "weight",
+        "agent", "anchors", "bit", "id", "known", "linear", "number", "own", "ready", "signed_in",
+        "skills", "weight",
     )  # fmt: skip
 
     def __init__(
@@ -37,7 +37,7 @@ class Seat:
         self.agent = Agent(agent)  # as it was when last touched
         self.known: AgentState | None = None  # the state under which it is counted
         self.ready = False
-        self.stamp = 0  # of the newest entry in the lines of free agents; others are stale
+        self.signed_in = False
 
 
 def numbers(bits: int) -> list[int]:
@@ -66,8 +66,11 @@ class Roster:
         ]
         self.by_id: dict[str, Seat] = {seat.id: seat for seat in self.seats}
         self.everyone = (1 << len(self.seats)) - 1
-        self.ready = 0
-        self.states: dict[AgentState, int] = dict.fromkeys(AgentState, 0)
+        self.ready = 0  # who is ready
+        self.signed_in = 0  # who is
+        self._states: dict[AgentState, int] = dict.fromkeys(AgentState, 0)
+        self._moved: set[Seat] = set()  # not yet counted under their new states
+        self.stamps = [0] * len(self.seats)  # of each agent's newest entry in the lines of the free
         self._levels = self._by_level()  # skill -> [agents with at least level 0, 1, ... 10]
         self._holders = Counter(skill for seat in self.seats for skill in seat.skills)
         self._anchors: dict[tuple[str, ...], int] = {}
@@ -143,10 +146,23 @@ class Roster:
         return tuple(dict.fromkeys(self._anchor(self._rarest(way)) for way in ways))
 
     def _rarest(self, names: Iterable[str]) -> tuple[str, ...]:
-        by_holders = sorted(set(names), key=lambda name: (self._holders[name], name))
-        return tuple(sorted(by_holders[:2]))
+        found = sorted(set(names))
+        if len(found) > 2:
+            found = sorted(sorted(found, key=lambda name: self._holders[name])[:2])
+        return tuple(found)
 
     # -- states -------------------------------------------------------------------------------
+
+    @property
+    def states(self) -> Mapping[AgentState, int]:
+        """Who is in which state; counted when it is asked for, decisions do without."""
+        for seat in self._moved:
+            if seat.known is not None:
+                self._states[seat.known] ^= seat.bit
+            seat.known = seat.agent.state
+            self._states[seat.known] ^= seat.bit
+        self._moved.clear()
+        return self._states
 
     def follow(self, agent: Agent) -> Seat | None:
         """Take an agent's state; ``None`` for one who is not of this company."""
@@ -155,14 +171,18 @@ class Roster:
             return None
         seat.agent = agent
         state = agent.state
-        if state is not seat.known:
-            if seat.known is not None:
-                self.states[seat.known] ^= seat.bit
-            self.states[state] ^= seat.bit
-            seat.known = state
         ready = state is AgentState.READY and agent.reachable
         if ready is not seat.ready:
             seat.ready = ready
             self.ready ^= seat.bit
-        seat.stamp += 1
+        signed_in = state is not AgentState.SIGNED_OUT
+        if signed_in is not seat.signed_in:
+            seat.signed_in = signed_in
+            self.signed_in ^= seat.bit
+        self._moved.add(seat)
+        self.stamps[seat.number] += 1
         return seat
+
+    def mask(self, bits: int) -> bytes:
+        """A bitset as bytes, in which one agent is looked up faster."""
+        return bits.to_bytes(len(self.seats) // 8 + 1, "little")

@@ -23,7 +23,7 @@ from typing import Any
 from acd.agent import Agent
 from acd.company import Company
 from acd.contact import Contact
-from acd.order import Bucket, Urgency, in_order, key_of
+from acd.order import Bucket, Urgency, in_order, key_of, shortlist
 from acd.reason import Choice, Turn, reason_of, rows_for
 from acd.requirement import Requirement
 from acd.roster import Roster, Seat, numbers
@@ -31,14 +31,13 @@ from acd.rules import Strategy
 from acd.signature import Entry, Lines, Signature
 from acd.standing import Place, Standing, may_prefer, obstacle
 from acd.strategies import WINDOW, Flexibility, by_weight, draw, weight_classes
-from telephony.events import AgentState
 
 __all__ = ["Match", "Router", "in_order", "may_prefer", "obstacle"]
 
 _CONTACT, _AGENT = 0, 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Match:
     """A contact and the agent chosen for it, with the reason as it will be shown."""
 
@@ -129,7 +128,7 @@ class Router:
         self._settle()
         able = self.roster.able(requirement)
         if signed_in:
-            able &= ~self.roster.states[AgentState.SIGNED_OUT]
+            able &= self.roster.signed_in
         return bool(able)
 
     def could_serve(self, agent: str) -> list[Contact]:
@@ -150,14 +149,20 @@ class Router:
         """
         self.now = now
         self._settle()
+        fresh, freed = self._standing.fresh, self._freed
+        if not self._urgent:
+            if not fresh and not freed:
+                return None
+            if len(fresh) + len(freed) == 1:
+                return self._match_one()
         self._line_up()
         urgent, seats = self._urgent, self.roster.seats
         while urgent:
             key, kind, who = heapq.heappop(urgent)
             if kind == _CONTACT:
                 place = self._standing.places.get(who)
-                if place and place.bucket and place.bucket.able & self.roster.ready:
-                    return self._match(place, place.bucket, None)
+                if place and place.bucket and (free := place.bucket.able & self.roster.ready):
+                    return self._match(place, place.bucket, free, None)
                 continue
             if not seats[who].ready or not (found := self._best_for(seats[who])):
                 continue
@@ -169,6 +174,22 @@ class Router:
                 heapq.heappush(urgent, (key, _AGENT, who))
             return match
         return None
+
+    def _match_one(self) -> Match | None:
+        """The same when one contact or one agent is all there is to be looked at."""
+        if self._freed:
+            number, seat = self._freed.popitem()
+            if not seat.ready or not (found := self._best_for(seat)):
+                return None
+            match = self._serve(found)
+            if match.agent != seat.id:
+                self._freed[number] = seat
+            return match
+        _, place = self._standing.fresh.popitem()
+        bucket = place.bucket
+        if bucket is None or not (free := bucket.able & self.roster.ready):
+            return None
+        return self._match(place, bucket, free, None)
 
     def _settle(self) -> None:
         """Take in what has changed."""
@@ -213,9 +234,8 @@ class Router:
         now = self.now
         best: Urgency | None = None
         second: Urgency | None = None
-        chosen, waiting = buckets[0], 0
-        for bucket in buckets:
-            waiting += len(bucket.line)
+        chosen, waiting = buckets[0], sum([len(bucket.line) for bucket in buckets])
+        for bucket in shortlist(buckets, now):
             key = key_of(bucket.right, bucket.line[0], now)
             if best is None or key < best:
                 best, second, chosen = key, best, bucket
@@ -236,36 +256,36 @@ class Router:
             waiting=found.waiting,
             runner_up=places[str(other[-1])].contact if other else None,
         )
-        return self._match(places[str(found.key[-1])], found.bucket, turn)
+        bucket = found.bucket
+        free = bucket.able & self.roster.ready
+        return self._match(places[str(found.key[-1])], bucket, free, turn)
 
     # -- the agent for a contact ----------------------------------------------------------------
 
-    def _match(self, place: Place, bucket: Bucket, turn: Turn | None) -> Match:
+    def _match(self, place: Place, bucket: Bucket, free: int, turn: Turn | None) -> Match:
         contact = place.contact
         preferred = self._standing.preferred(contact) if contact.preferred else None
         owner = bucket.owner
         held = not isinstance(owner, Signature)
         signature = (
-            owner
-            if isinstance(owner, Signature)
-            else self._standing.signature(contact, preferred)
+            owner if isinstance(owner, Signature) else self._standing.signature(contact, preferred)
         )
-        free = bucket.able & self.roster.ready
-        rows = self._rows_of(contact, signature, free)
+        alone = self.roster.seats[free.bit_length() - 1]
+        if free == alone.bit:
+            count, rows = 1, [self._entry(signature, alone)]
+        else:
+            count, rows = free.bit_count(), self._rows_of(contact, signature, free)
         wanted = preferred is not None and preferred.ready
         if preferred is not None and wanted:
             first = self._entry(signature, preferred)
             rows = [first, *(row for row in rows if row[2] != preferred.number)][: self._rows]
         seat = self.roster.seats[rows[0][2]]
-        choice = Choice(contact, signature, seat, rows, held, wanted, free)
+        choice = Choice(contact, signature, seat, rows, held, wanted, free, count)
         reason = reason_of(self.roster, choice, turn, self.now)
         return Match(contact=contact.id, agent=seat.id, reason=reason)
 
     def _rows_of(self, contact: Contact, signature: Signature, free: int) -> list[Entry]:
         """The free agents, the strategy's choice first, as many as a reason lists."""
-        if free & (free - 1) == 0:  # one alone
-            seat = self.roster.seats[free.bit_length() - 1]
-            return [self._entry(signature, seat)]
         match signature.strategy:
             case Strategy.RANDOM:
                 return self._drawn(contact, signature, free)
@@ -275,7 +295,7 @@ class Router:
                 return self._lines.first(signature, self._rows)
 
     def _entry(self, signature: Signature, seat: Seat) -> Entry:
-        entry = signature.entry(seat)
+        entry = signature.entry(seat, self.roster.stamps)
         if signature.strategy is Strategy.SPARE_FLEXIBLE:
             cost = Flexibility(self.roster, self._standing.load).cost(seat)
             return (cost, *entry[1:])
@@ -284,11 +304,11 @@ class Router:
     def _drawn(self, contact: Contact, signature: Signature, free: int) -> list[Entry]:
         drawn = draw(contact.id, contact.offer + 1)
         seat = by_weight(self.roster, free, self._weights, drawn)
-        rows = [signature.entry(seat)]
+        rows = [self._entry(signature, seat)]
         rest = free ^ seat.bit
         while rest and len(rows) < self._rows:
             low = rest & -rest
-            rows.append(signature.entry(self.roster.seats[low.bit_length() - 1]))
+            rows.append(self._entry(signature, self.roster.seats[low.bit_length() - 1]))
             rest ^= low
         return rows
 

@@ -17,7 +17,7 @@ from acd.rules import Strategy
 from acd.strategies import VALUES
 
 Entry: TypeAlias = tuple[float, float, int, int]
-"""(the strategy's number, idle since, the agent's number, the seat's stamp when it was made)."""
+"""(the strategy's number, idle since, the agent's number, the agent's stamp when it was made)."""
 
 
 class Signature:
@@ -31,8 +31,8 @@ class Signature:
     """
 
     __slots__ = (
-        "able", "anchors", "bound", "buckets", "credit", "kept", "levels", "line",
-        "requirement", "strategy", "used", "users", "value",
+        "able", "anchors", "bound", "buckets", "credit", "kept", "levels", "line", "mask",
+        "requirement", "strategy", "unable", "used", "users", "value",
     )  # fmt: skip
 
     def __init__(
@@ -46,6 +46,8 @@ class Signature:
         if also >= 0:
             self.able |= 1 << also
             self.anchors += (-1 - also,)
+        self.mask = roster.mask(self.able)
+        self.unable = -1  # how many are not able; counted when it is first asked for
         self.buckets: dict[Right, Bucket] = {}
         self.users = 0  # contacts in the buckets
         self.used = 0  # how often somebody was chosen
@@ -59,20 +61,23 @@ class Signature:
         """The waiting contacts with this right."""
         bucket = self.buckets.get(right)
         if bucket is None:
-            bucket = self.buckets[right] = Bucket(self.able, self.anchors, right, self)
+            bucket = Bucket(self.able, self.mask, self.anchors, right, self)
+            self.buckets[right] = bucket
         return bucket
 
-    def entry(self, seat: Seat) -> Entry:
+    def entry(self, seat: Seat, stamps: list[int]) -> Entry:
         """A free agent's place in the line."""
-        value = self.value(seat, self.requirement)
-        return (value, seat.agent.idle_since, seat.number, seat.stamp)
+        number = seat.number
+        return (self.value(seat, self.requirement), seat.agent.idle_since, number, stamps[number])
 
     def levels_of(self, seat: Seat) -> Mapping[str, int]:
         """The agent's levels in the skills that are asked for; not to be changed."""
         levels = self.levels.get(seat.number)
         if levels is None:
-            asked = self.requirement.every + self.requirement.any
-            levels = {skill: seat.skills.get(skill, 0) for skill, _ in asked}
+            skills = seat.skills
+            levels = {skill: skills.get(skill, 0) for skill, _ in self.requirement.every}
+            for skill, _ in self.requirement.any:
+                levels[skill] = skills.get(skill, 0)
             self.levels[seat.number] = levels
         return levels
 
@@ -96,9 +101,9 @@ class Lines:
         """Up to ``count`` free agents who may serve, the strategy's choice first."""
         line = signature.line
         if not signature.kept:
-            seats = self._roster.seats
+            seats, stamps = self._roster.seats, self._roster.stamps
             free = numbers(signature.able & self._roster.ready)
-            line = sorted([signature.entry(seats[number]) for number in free])
+            line = sorted([signature.entry(seats[number], stamps) for number in free])
             signature.used += 1
             if signature.used < 2 and len(line) <= self.LONG:
                 return line[:count]
@@ -108,12 +113,11 @@ class Lines:
 
     def _fresh(self, signature: Signature, count: int) -> list[Entry]:
         """The first entries that are still true; stale ones before them are thrown away."""
-        line, seats = signature.line, self._roster.seats
+        line, stamps = signature.line, self._roster.stamps
         found: list[Entry] = []
         stale = 0
         for entry in line:
-            seat = seats[entry[2]]
-            if seat.ready and seat.stamp == entry[3]:
+            if stamps[entry[2]] == entry[3]:
                 found.append(entry)
                 if len(found) == count:
                     break
@@ -123,7 +127,7 @@ class Lines:
             seen = len(found) + stale
             signature.line[:seen] = found
         if len(line) > signature.bound:
-            line[:] = [e for e in line if seats[e[2]].ready and seats[e[2]].stamp == e[3]]
+            line[:] = [entry for entry in line if stamps[entry[2]] == entry[3]]
             signature.bound = 2 * len(line) + 64
         return found
 
@@ -148,12 +152,13 @@ class Lines:
     def join(self, seat: Seat) -> None:
         """An agent is free: it stands in all kept lines of what it may serve."""
         given_up: list[Signature] = []
+        byte, bit = seat.number >> 3, 1 << (seat.number & 7)
         hits = seat.anchors & self._hot
         if seat.own in self._hot:
             hits |= {seat.own}
         for anchor in hits:
             for signature in self._at[anchor]:
-                if signature.able >> seat.number & 1:
+                if signature.mask[byte] & bit:
                     self._insert(signature, seat)
                     if signature.credit <= 0:
                         given_up.append(signature)
@@ -161,7 +166,7 @@ class Lines:
             self.drop(signature)
 
     def _insert(self, signature: Signature, seat: Seat) -> None:
-        line, entry = signature.line, signature.entry(seat)
+        line, entry = signature.line, signature.entry(seat, self._roster.stamps)
         if not line or line[-1] < entry:
             line.append(entry)
         elif len(signature.anchors) == 1:

@@ -207,7 +207,8 @@ class Standing:
             heapq.heappush(self._holds, (place.held, contact.id))
         bucket = self._held.get((seat.own, right))
         if bucket is None:
-            bucket = self._held[seat.own, right] = Bucket(seat.bit, (seat.own,), right, seat)
+            bucket = Bucket(seat.bit, self._roster.mask(seat.bit), (seat.own,), right, seat)
+            self._held[seat.own, right] = bucket
         return bucket
 
     def preferred(self, contact: Contact) -> Seat | None:

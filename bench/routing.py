@@ -1,0 +1,413 @@
+"""How fast does the router decide? The index beside a straightforward scan, in one run.
+
+    ./huawu bench routing [--seconds 1.0] [--agents 100 1000 10000] [--backlog 100 1000 10000]
+
+Fifty skills, each agent has five of them at levels 1-10, fifty queues with their own priority,
+target and aging; every queue asks for one skill (or two) at a level of 1-5. Two modes:
+
+``backlog``  1,000 contacts wait and nobody is free; an agent frees up and gets one of them, and
+             another contact comes, so that the backlog stays. One decision: agent -> contact.
+``idle``     half of the agents are free and nobody waits; a contact comes and gets an agent, and
+             another agent frees up. One decision: contact -> agent.
+
+"own pairs" is the variant in which each contact asks for a pair of skills of its own, at levels of
+its own, so that hardly two contacts ask for the same.
+
+A decision is everything that the router does for one match: taking in that the agent became free
+or the contact came, the choice with its stored reason, and taking in that both are gone. What keeps
+the state as it was (the next contact of the backlog, the agent who frees up meanwhile) is router
+work as well and is told apart, as "around". The scan is `tests/acd/naive_routing.py`: it looks at
+everybody for each decision, and stores no reason. Both decide the same.
+
+Garbage is collected between the rounds only. The mean leaves out the slowest of a hundred, which
+other programs on the same processor have interrupted; the p99 is the limit of what it counts. A
+processor that is shared is slower for everything: the yardstick tells how much (a loop of Python
+that takes 1.0 on an idle machine of the developers). Ratios of one run hold anywhere.
+"""
+
+import argparse
+import gc
+import itertools
+import random
+import statistics
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from acd.agent import Agent
+from acd.company import Company
+from acd.contact import Contact
+from acd.distribution import Distribution
+from acd.requirement import Requirement, skills_of
+from acd.routing import Match, Router
+from acd.rules import AgentProfile, Queue, Strategy
+from telephony.events import (
+    AgentState,
+    AgentWish,
+    AgentWished,
+    CallerArrived,
+    CallStage,
+    LegHungUp,
+    MenuFinished,
+)
+from tests.acd import naive_routing
+
+#: Seconds that the yardstick takes on an idle machine of the developers.
+IDLE_YARDSTICK = 0.00040
+SKILLS = [f"s{number:02}" for number in range(50)]
+
+
+def company_of(agents: int, strategy: Strategy, skills: int) -> Company:
+    """Fifty queues that ask for one skill or two, and agents with five of fifty skills."""
+    chance = random.Random(7)
+    profiles = [
+        AgentProfile.model_construct(
+            id=f"{10_000_000 + number}",
+            name={"en": "a"},
+            skills={skill: chance.randint(1, 10) for skill in chance.sample(SKILLS, 5)},
+        )
+        for number in range(agents)
+    ]
+    queues = [
+        Queue.model_construct(
+            id=f"q{number:02}",
+            name={"en": "q"},
+            skills=asked_of(chance, profiles, skills),
+            strategy=strategy,
+            priority=chance.choice([0, 0, 0, 5, 10]),
+            threshold=float(chance.choice([10, 20, 40, 60])),
+            aging=float(chance.choice([300, 600])),
+        )
+        for number in range(50)
+    ]
+    return Company(
+        queues={queue.id: queue for queue in queues},
+        agents={profile.id: profile for profile in profiles},
+        language_skills={},
+    )
+
+
+def asked_of(
+    chance: random.Random, profiles: Sequence[AgentProfile], skills: int
+) -> dict[str, int]:
+    """So many skills at levels of 1-5, which some agent has at some level."""
+    having = list(chance.choice(profiles).skills)
+    return {skill: chance.randint(1, 5) for skill in chance.sample(having, skills)}
+
+
+def trimmed(seconds: list[float]) -> float:
+    """Mean in microseconds, without the slowest of a hundred."""
+    kept = sorted(seconds)[: max(1, len(seconds) * 99 // 100)]
+    return statistics.fmean(kept) * 1e6
+
+
+@dataclass(slots=True)
+class Times:
+    """Seconds per decision, and of the work around it."""
+
+    decisions: list[float] = field(default_factory=list)
+    around: list[float] = field(default_factory=list)
+
+    @property
+    def mean(self) -> float:
+        """Microseconds per decision, without the slowest of a hundred."""
+        return trimmed(self.decisions)
+
+    @property
+    def p99(self) -> float:
+        """Microseconds that 99 of 100 decisions stay below."""
+        return sorted(self.decisions)[int(len(self.decisions) * 0.99)] * 1e6
+
+
+class Floor:
+    """Agents and contacts of a company, with the index or the scan deciding."""
+
+    def __init__(self, company: Company, *, own_pairs: bool, scan: bool) -> None:
+        self.company, self.own_pairs, self.scan = company, own_pairs, scan
+        self.chance = random.Random(11)
+        self.now = 1_000_000.0
+        self.numbers = itertools.count()
+        self.contacts: dict[str, Contact] = {}
+        self.agents = {name: Agent(name, signed_in=1.0) for name in company.agents}
+        self.busy: list[str] = []
+        self.router = Router(company)
+        for agent in self.agents.values():
+            self.router.touch_agent(agent)
+        self.queues = list(company.queues.values())
+        self.profiles = list(company.agents.values())
+        self.requirements = {q.id: Requirement(every=skills_of(q.skills)) for q in self.queues}
+
+    # -- what happens ---------------------------------------------------------------------------
+
+    def new_contact(self, back: float = 0.0) -> Contact:
+        """Somebody who has just called (or ``back`` seconds ago)."""
+        queue = self.chance.choice(self.queues)
+        contact = Contact(f"c{next(self.numbers):07}", "ch", stage=CallStage.WAITING)
+        contact.queue, contact.queued = queue.id, self.now - back
+        contact.priority = int(queue.priority)
+        contact.threshold, contact.aging = queue.threshold, queue.aging
+        contact.requirement = self.requirements[queue.id]
+        if self.own_pairs:
+            pair = asked_of(self.chance, self.profiles, 2)
+            contact.requirement = Requirement(every=skills_of(pair))
+        return contact
+
+    def come(self, contact: Contact) -> None:
+        """The contact waits."""
+        self.contacts[contact.id] = contact
+        self.router.touch(contact)
+
+    def free(self, agent: Agent) -> None:
+        """The agent is ready."""
+        agent.state = AgentState.READY
+        agent.since = agent.idle_since = self.now
+        self.router.touch_agent(agent)
+
+    def occupy(self, agent: Agent) -> None:
+        """The agent talks with somebody who is none of ours."""
+        agent.state = AgentState.TALKING
+        self.router.touch_agent(agent)
+
+    def decide(self) -> tuple[str, str] | None:
+        """The next pair, made true and taken in."""
+        if self.scan:
+            pair = naive_routing.next_pair(self.contacts, self.agents, self.company, self.now)
+        else:
+            match: Match | None = self.router.next_match(self.now)
+            pair = (match.contact, match.agent) if match else None
+        if pair is None:
+            return None
+        contact, agent = self.contacts.pop(pair[0]), self.agents[pair[1]]
+        contact.stage = CallStage.TALKING
+        agent.state = AgentState.TALKING
+        agent.calls += 1
+        if not self.scan:
+            self.router.drop(contact.id)
+            self.router.touch_agent(agent)
+            self.router.next_match(self.now)
+        return pair
+
+
+def backlog(floor: Floor, contacts: int) -> Iterator[Callable[[], bool]]:
+    """Agents free up one after the other beside ``contacts`` who wait: the steps to be timed."""
+    for agent in floor.agents.values():
+        floor.occupy(agent)
+    while len(floor.contacts) < contacts:
+        floor.come(floor.new_contact(back=floor.chance.uniform(0, 250)))
+    if not floor.scan:
+        floor.router.next_match(floor.now)
+    everybody = list(floor.agents.values())
+    while True:
+        agent = floor.chance.choice(everybody)
+        floor.now += 0.05
+
+        def decision(agent: Agent = agent) -> bool:
+            floor.free(agent)
+            return floor.decide() is not None
+
+        yield decision
+
+        def around(agent: Agent = agent) -> bool:
+            if agent.state is AgentState.READY:  # nobody waits whom this agent may serve
+                floor.occupy(agent)
+            while len(floor.contacts) < contacts:
+                floor.come(floor.new_contact(back=floor.chance.uniform(0, 100)))
+            if not floor.scan:
+                floor.router.next_match(floor.now)
+            return False
+
+        yield around
+
+
+def idle(floor: Floor) -> Iterator[Callable[[], bool]]:
+    """Contacts come one after the other while half of the agents are free."""
+    everybody = list(floor.agents.values())
+    for agent in everybody:
+        floor.now += 0.01
+        if floor.chance.random() < 0.5:
+            floor.free(agent)
+        else:
+            floor.occupy(agent)
+            floor.busy.append(agent.id)
+    if not floor.scan:
+        floor.router.next_match(floor.now)
+    while True:
+        contact = floor.new_contact()
+        floor.now += 0.05
+        chosen: list[str] = []
+
+        def decision(contact: Contact = contact, chosen: list[str] = chosen) -> bool:
+            floor.come(contact)
+            if pair := floor.decide():
+                chosen.append(pair[1])
+            return bool(pair)
+
+        yield decision
+
+        def around(contact: Contact = contact, chosen: list[str] = chosen) -> bool:
+            if not chosen:  # no free agent has the skills
+                floor.contacts.pop(contact.id)
+                floor.router.drop(contact.id)
+                return False
+            at = floor.chance.randrange(len(floor.busy))
+            floor.free(floor.agents[floor.busy[at]])
+            floor.busy[at] = chosen[0]
+            if not floor.scan:
+                floor.router.next_match(floor.now)
+            return False
+
+        yield around
+
+
+def yardstick() -> float:
+    """How slow this processor is now, beside the developers' idle one."""
+    taken = []
+    for _ in range(20):
+        begin = time.perf_counter()
+        _ = {number: (number, str(number)) for number in range(2000)}
+        taken.append(time.perf_counter() - begin)
+    return statistics.median(taken) / IDLE_YARDSTICK
+
+
+def measure(steps: Iterator[Callable[[], bool]], seconds: float, warm: int) -> Times:
+    """Time decisions for so long, after some that do not count."""
+    times = Times()
+    clock = time.perf_counter
+    for _ in range(warm * 2):
+        next(steps)()
+    gc.collect()
+    gc.disable()
+    end = clock() + seconds
+    while clock() < end or (len(times.decisions) < 20 and clock() < end + 10):
+        decision, begin = next(steps), clock()
+        matched = decision()
+        if (taken := clock() - begin) and matched:
+            times.decisions.append(taken)
+        around, begin = next(steps), clock()
+        around()
+        times.around.append(clock() - begin)
+    gc.enable()
+    return times
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What is measured."""
+
+    name: str
+    skills: int
+    own_pairs: bool = False
+    strategy: Strategy = Strategy.LONGEST_IDLE
+
+
+CASES = (
+    Case("one skill", 1),
+    Case("two skills", 2),
+    Case("two skills, own pairs", 2, own_pairs=True),
+)
+
+
+def run(case: Case, mode: str, agents: int, contacts: int, seconds: float) -> tuple[Times, Times]:
+    """(index, scan) of one case in one mode."""
+    company = company_of(agents, case.strategy, case.skills)
+    found = []
+    for scan in (False, True):
+        floor = Floor(company, own_pairs=case.own_pairs, scan=scan)
+        steps = backlog(floor, contacts) if mode == "backlog" else idle(floor)
+        found.append(measure(steps, seconds, 5 if scan else 2000))
+    return found[0], found[1]
+
+
+def table(cases: tuple[Case, ...], agents: list[int], contacts: int, seconds: float) -> None:
+    """Print index, scan and ratio by number of agents."""
+    print(f"yardstick {yardstick():.1f} (1.0 is an idle processor)")
+    print(f"\n{'':30} {'agents':>7} {'us/decision':>11} {'p99':>7} {'around':>7} "
+          f"{'per s':>9} {'scan us':>10} {'ratio':>7} {'growth':>7}")  # fmt: skip
+    for case, mode in itertools.product(cases, ("backlog", "idle")):
+        before: float | None = None
+        for number in agents:
+            index, scan = run(case, mode, number, contacts, seconds)
+            growth = f"{index.mean / before:6.2f}x" if before else ""
+            around = trimmed(index.around)
+            print(
+                f"{case.name + ', ' + mode:30} {number:>7,} {index.mean:>11.1f} {index.p99:>7.1f} "
+                f"{around:>7.1f} {1e6 / index.mean:>9,.0f} {scan.mean:>10,.0f} "
+                f"{scan.mean / index.mean:>6,.0f}x {growth:>7}",
+                flush=True,
+            )
+            before = index.mean
+
+
+def backlog_table(cases: tuple[Case, ...], agents: int, sizes: list[int], seconds: float) -> None:
+    """Print how the cost of a freed agent grows with who waits."""
+    print(f"\n{agents:,} agents, by backlog")
+    for case in cases:
+        company = company_of(agents, case.strategy, case.skills)
+        before: float | None = None
+        for size in sizes:
+            floor = Floor(company, own_pairs=case.own_pairs, scan=False)
+            times = measure(backlog(floor, size), seconds, 2000)
+            growth = f"{times.mean / before:6.2f}x" if before else ""
+            print(f"{case.name:30} {size:>7,} {times.mean:>11.1f} {times.p99:>7.1f} {growth:>8}",
+                  flush=True)  # fmt: skip
+            before = times.mean
+
+
+def whole_step(agents: int, seconds: float) -> None:
+    """Print what ``Distribution.handle`` costs, per event, with all that is recorded."""
+    company = company_of(agents, Strategy.LONGEST_IDLE, 1)
+    house = Distribution(company)
+    chance = random.Random(3)
+    names = list(company.agents)
+    now = 1_000_000.0
+    for name in names:
+        for wish in (AgentWish.SIGN_IN, AgentWish.READY):
+            now += 0.001
+            house.handle(AgentWished(agent=name, wish=wish, reason="", author="bench"), now)
+    queues = list(company.queues)
+    costs: dict[str, list[float]] = {}
+    gc.collect()
+    gc.disable()
+    end = time.perf_counter() + seconds
+    number = 0
+    while time.perf_counter() < end:
+        number += 1
+        now += 0.01
+        contact = f"c{number:07}"
+        queue = chance.choice(queues)
+        for event in (
+            CallerArrived(contact=contact, channel="ch", caller="1390000000", dialled="8000"),
+            MenuFinished(contact=contact, queue=queue, language="en"),
+            LegHungUp(at=now, contact=contact, channel="ch", agent="", cause=16),
+        ):
+            begin = time.perf_counter()
+            house.handle(event, now)
+            costs.setdefault(type(event).__name__, []).append(time.perf_counter() - begin)
+    gc.enable()
+    print(f"\nDistribution.handle, {agents:,} agents, all free (us per event, p99)")
+    for name, taken in costs.items():
+        taken.sort()
+        print(f"{name:30} {trimmed(taken):>9.1f} "
+              f"{taken[int(len(taken) * 0.99)] * 1e6:>7.1f}")  # fmt: skip
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--seconds", type=float, default=1.0, help="per measurement")
+    parser.add_argument("--agents", type=int, nargs="+", default=[100, 1000, 10_000])
+    parser.add_argument("--backlog", type=int, nargs="+", default=[100, 1000, 10_000])
+    parser.add_argument("--strategies", action="store_true", help="each strategy, idle mode")
+    options = parser.parse_args()
+    table(CASES, options.agents, 1000, options.seconds)
+    backlog_table(CASES, options.agents[-1], options.backlog, options.seconds)
+    if options.strategies:
+        for strategy in Strategy:
+            case = Case(strategy.value, 1, strategy=strategy)
+            index, _ = run(case, "idle", options.agents[-1], 0, options.seconds)
+            print(f"{strategy.value:30} {index.mean:>9.1f} {index.p99:>7.1f}", flush=True)
+    whole_step(options.agents[-1], options.seconds)
+
+
+if __name__ == "__main__":
+    main()
