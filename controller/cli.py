@@ -326,6 +326,28 @@ def rules_check() -> None:
     )
 
 
+@app.command(
+    "import",
+    epilog="Example: ./huawu import /etc/asterisk/queues.conf agents.csv "
+    "/var/log/asterisk/queue_log --into company-from-asterisk",
+)
+def import_from_asterisk(
+    queues_conf: Annotated[Path, typer.Argument(help="app_queue's queues.conf.")],
+    agents_csv: Annotated[Path, typer.Argument(help="extension,name,queues or skills,penalty")],
+    queue_log: Annotated[
+        list[Path] | None, typer.Argument(help="Logs; rotated copies beside them are read too.")
+    ] = None,
+    into: Annotated[Path, typer.Option(help="The new company folder.")] = Path("imported"),
+) -> None:
+    """Make a checked company folder, with its history, of what app_queue used. Overwrites nothing.
+
+    Lines of the log that are damaged are left out and named; any other mistake stops the import.
+    """
+    from controller.importing import run
+
+    _leave(run(queues_conf, agents_csv, queue_log or [], into))
+
+
 _AUTHOR = Annotated[str, typer.Option(help="Who changed them; your login if not given.")]
 
 
