@@ -39,7 +39,7 @@ def transfer_wished(domain: Domain, event: TransferWished) -> None:
     Raises:
         ActionRefused: ``no_talk``, ``not_yours``, ``consulting`` (a second voice is there
             already), ``moving`` (its channel is not known yet), ``unknown_agent``,
-            ``unknown_queue``, ``unknown_node``, ``same_agent``, ``not_signed_in``,
+            ``unknown_queue``, ``unknown_node``, ``same_agent``, ``agent_signed_out``,
             ``agent_not_free``, ``nobody_free``, ``do_not_route``, ``number_not_allowed``,
             ``not_attended`` (a menu cannot be asked).
     """
@@ -116,7 +116,7 @@ def _check_agent(domain: Domain, contact: Contact, event: TransferWished) -> Non
     if agent.id in contact.requirement.avoid:
         raise ActionRefused("do_not_route", f"agent {agent.id} must not serve this caller")
     if agent.state is AgentState.SIGNED_OUT:
-        raise ActionRefused("not_signed_in", f"agent {agent.id} is signed out")
+        raise ActionRefused("agent_signed_out", f"agent {agent.id} is signed out")
     if event.attended and not _is_free(agent):
         raise ActionRefused("agent_not_free", f"agent {agent.id} is {agent.state}")
 

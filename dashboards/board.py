@@ -11,16 +11,19 @@ from dataclasses import dataclass, field
 
 from acd.company import Company
 from acd.figures import Figures, share
+from dashboards.together import Together
 from dashboards.views import (
     AgentLine,
     DeskCall,
     LiveContact,
     QueueLine,
     RecentTalk,
+    SecondVoiceView,
     Totals,
     TrendBin,
 )
 from telephony.events import (
+    AgentJoined,
     AgentState,
     AgentStateChanged,
     CallbackEnded,
@@ -63,6 +66,7 @@ class _OnTheLine:
     agent: str = ""
     offer: int = 0
     ended: bool = False
+    together: Together = field(default_factory=Together)
     to_call_back: bool = False  # and not on the line
 
     @property
@@ -176,10 +180,14 @@ class Board:
                 contact = self._stage(event.contact, CallStage.TALKING, event.at)
                 contact.agent, contact.offer = event.agent, event.offer
                 contact.queue = event.queue
+                contact.together.agents.add(event.agent)
                 self._changes.agents.add(event.agent)
+            case AgentJoined():
+                self._join(event)
             case TalkEnded():
                 self._end_talk(event)
             case _:
+                self._follow_together(event)
                 return
         self._changes.queues.add(getattr(event, "queue", ""))
 
@@ -191,8 +199,31 @@ class Board:
         self._changes.contacts.add(contact)
         return known
 
+    def _follow_together(self, event: RecordedEvent) -> None:
+        contact = self._contacts.get(getattr(event, "contact", ""))
+        if contact is None or not contact.together.follow(event):
+            return
+        self._changes.contacts.add(contact.id)
+        self._changes.agents.add(contact.agent)
+        if second := contact.together.second:
+            self._changes.agents.add(second.to)
+
+    def _join(self, event: AgentJoined) -> None:
+        contact = self._contacts.get(event.contact)
+        if contact is not None and contact.together.joins(event):
+            self._stage(event.contact, CallStage.TALKING, event.at)
+            contact.agent, contact.offer = event.agent, event.offer
+        self._changes.agents.add(event.agent)
+
     def _end_talk(self, event: TalkEnded) -> None:
-        contact = self._stage(event.contact, CallStage.AFTER, event.at)
+        contact = self._contacts.setdefault(event.contact, _OnTheLine(id=event.contact))
+        goes_on = contact.together.leaves(event)
+        if goes_on is None:
+            self._stage(event.contact, contact.together.stage_after_talk(), event.at)
+        else:
+            contact.agent = goes_on or contact.agent
+            self._changes.contacts.add(contact.id)
+            self._changes.agents.add(contact.agent)
         self._changes.agents.add(event.agent)
         self._recent.setdefault(event.agent, deque(maxlen=RECENT)).appendleft(
             RecentTalk(
@@ -240,17 +271,17 @@ class Board:
 
     def _at_hand(self, contact: _OnTheLine) -> bool:
         """Whether the contact's agent still works on it, so that the desk shows it."""
-        if not contact.agent:
-            return False
         # The talk's end may be logged before or after the agent's change to wrap-up.
-        agent = self.figures.agent(contact.agent, 0.0)
-        return agent.contact == contact.id and agent.state in BUSY
+        agents = (self.figures.agent(name, 0.0) for name in contact.together.agents)
+        return any(agent.contact == contact.id and agent.state in BUSY for agent in agents)
 
     def _forget_wrapped_up(self, event: AgentStateChanged) -> None:
         done = [
             contact.id
             for contact in self._contacts.values()
-            if contact.ended and contact.agent == event.agent and not self._at_hand(contact)
+            if contact.ended
+            and event.agent in contact.together.agents
+            and not self._at_hand(contact)
         ]
         for contact in done:
             del self._contacts[contact]
@@ -387,6 +418,27 @@ class Board:
             since=contact.since,
             queued_at=contact.queued_at,
             offer=contact.offer,
+            asked_by=contact.agent if self._is_asked(contact, agent) else "",
+            held_since=contact.together.held_since,
+            held=round(contact.together.held, 1),
+            second=self._second(contact),
+        )
+
+    def _is_asked(self, contact: _OnTheLine, agent: str) -> bool:
+        second = contact.together.second
+        return second is not None and second.to == agent != contact.agent
+
+    def _second(self, contact: _OnTheLine) -> SecondVoiceView | None:
+        second = contact.together.second
+        if second is None:
+            return None
+        profile = self._company.agents.get(second.to) if second.target == "agent" else None
+        return SecondVoiceView(
+            target=second.target,
+            to=second.to,
+            name=dict(profile.name) if profile else None,
+            state=second.state,
+            since=second.since,
         )
 
     def recent(self, agent: str) -> list[RecentTalk]:

@@ -12,7 +12,7 @@ from acd.explain import WhyNot, WhyWaiting
 from store.accounts import Accounts
 from store.event_log import EventLog
 from store.sessions import Sessions
-from telephony.events import RecordedEvent
+from telephony.events import ConsultStep, RecordedEvent, TransferTarget
 
 
 class AgentActions(Protocol):
@@ -38,6 +38,22 @@ class AgentActions(Protocol):
 
     async def extend_wrap_up(self, agent: str, author: str) -> None:
         """More time for notes."""
+
+
+class Transfers(Protocol):
+    """What a person may ask for the caller of a talk.
+
+    Each raises ``acd.wishes.ActionRefused``; ``author`` is ``agent:8001``, who may act on the own
+    talk, or ``supervisor:NAME``.
+    """
+
+    async def transfer(
+        self, contact: str, target: TransferTarget, to: str, author: str, *, attended: bool = False
+    ) -> None:
+        """Pass a caller on, or ask there first (``attended``)."""
+
+    async def consult_step(self, contact: str, step: ConsultStep, author: str) -> None:
+        """Have a consultation go on so."""
 
 
 class Callbacks(Protocol):
@@ -129,6 +145,7 @@ class WebPorts:
     actions: Actions
     explanations: Explanations
     callbacks: Callbacks
+    transfers: Transfers
     transcripts: Callable[[str], Awaitable[Sequence[TranscriptRow]]]
     """Transcripts of a contact: both legs of every talk."""
     recordings: Path
@@ -140,6 +157,8 @@ class WebPorts:
     """Why the process should be restarted; empty when it lives (``/healthz``)."""
     reasons_not_ready: Callable[[], Sequence[str]] = tuple
     """Why no calls should be sent here; empty when ready (``/readyz``)."""
+    nodes: Callable[[], Sequence[str]] = tuple
+    """Nodes of the menu to which calls may be passed on."""
     counters: Callable[[], Mapping[str, float]] = field(default=dict)
     """Further figures of other rooms for ``/metrics``, by their full metric name."""
     role: Callable[[], str] = lambda: "leader"

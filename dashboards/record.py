@@ -21,9 +21,11 @@ from dashboards.views import (
     TranscriptView,
 )
 from telephony.events import (
+    AgentJoined,
     CallbackEnd,
     CallbackEnded,
     CallStage,
+    ConsultStarted,
     ContactAnswered,
     ContactArrived,
     ContactEnded,
@@ -65,6 +67,11 @@ _VARIANTS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "PlaceChanged": lambda data: "preferred" if data["preferred"] else "",
     "OfferEnded": lambda data: str(data["result"]),
     "ContactAnswered": lambda data: "adopted" if data["adopted"] else "",
+    "TalkEnded": lambda data: "held" if data["held"] else "",
+    "HoldStarted": lambda data: str(data["by"]),
+    "ContactTransferred": lambda data: f"{data['how']}.{data['target']}",
+    "ConsultEnded": lambda data: str(data["result"]),
+    "AgentJoined": lambda data: str(data["how"]),
     "QueueEntryEnded": lambda data: str(data["end"]),
     "CallbackRequested": lambda data: "merged" if data["merged"] else "",
     "CallbackTried": lambda data: str(data["result"]),
@@ -90,6 +97,10 @@ def whole(number: str) -> str:
     return number
 
 
+_AFTER_ENTRY = {QueueEnd.ANSWERED: CallStage.TALKING, QueueEnd.CALLBACK: CallStage.CALLBACK}
+"""Where a contact is after a queue entry that ended so; else it is on its way out."""
+
+
 # --- summary ---------------------------------------------------------------------------------
 
 
@@ -104,6 +115,7 @@ class _Story:
     outcome: str = CallStage.MENU
     waited: float | None = None
     talked: float | None = None
+    held: float = 0.0
     ended_at: float | None = None
     recorded: bool = False
     transcribed: bool = False
@@ -115,7 +127,7 @@ def summarise(contact: str, events: Sequence[RecordedEvent], show: ShowCaller) -
     story = _Story(at=events[0].at if events else 0.0)
     agents: list[str] = []
     for event in events:
-        if isinstance(event, ContactAnswered) and event.agent not in agents:
+        if isinstance(event, ContactAnswered | AgentJoined) and event.agent not in agents:
             agents.append(event.agent)
         _tell(story, event)
     return ContactSummary(
@@ -128,6 +140,7 @@ def summarise(contact: str, events: Sequence[RecordedEvent], show: ShowCaller) -
         outcome=story.outcome,
         waited=story.waited,
         talked=story.talked,
+        held=story.held,
         ended_at=story.ended_at,
         recorded=story.recorded,
         transcribed=story.transcribed,
@@ -149,15 +162,9 @@ def _tell(story: _Story, event: RecordedEvent) -> None:
         case ContactAnswered():
             story.queue, story.waited = event.queue, event.waited
             story.outcome = CallStage.TALKING
-        case TalkEnded():
-            story.talked = (story.talked or 0.0) + event.talked
-            story.outcome = CallStage.AFTER
         case QueueEntryEnded():
             story.queue_end, story.waited = event.end.value, event.waited
-            if event.end is QueueEnd.CALLBACK:
-                story.outcome = CallStage.CALLBACK
-            elif event.end is not QueueEnd.ANSWERED:
-                story.outcome = CallStage.AFTER
+            story.outcome = _AFTER_ENTRY.get(event.end, CallStage.AFTER)
         case CallbackEnded(result=CallbackEnd.ANSWERED):
             story.queue_end = QueueEnd.ANSWERED.value
         case ContactEnded():
@@ -168,12 +175,27 @@ def _tell(story: _Story, event: RecordedEvent) -> None:
         case TranscriptFinished():
             story.transcribed = not event.fault
         case _:
+            _tell_talk(story, event)
+
+
+def _tell_talk(story: _Story, event: RecordedEvent) -> None:
+    match event:
+        case TalkEnded():
+            story.talked = (story.talked or 0.0) + event.talked
+            story.held += event.held
+            story.outcome = CallStage.AFTER
+        case AgentJoined():
+            story.outcome = CallStage.TALKING
+        case _:
             pass
 
 
 def agents_of(events: Iterable[RecordedEvent]) -> set[str]:
     """Agents to whom the contact was offered or who spoke with it: their own contacts."""
-    return {e.agent for e in events if isinstance(e, OfferMade | ContactAnswered)}
+    spoke = OfferMade | ContactAnswered | AgentJoined
+    return {e.agent for e in events if isinstance(e, spoke)} | {
+        e.to for e in events if isinstance(e, ConsultStarted) and e.target == "agent"
+    }
 
 
 # --- sentences -------------------------------------------------------------------------------
@@ -192,6 +214,8 @@ class Teller:
         data.pop("kind")
         if "caller" in data:
             data["caller"] = self._show(data["caller"])
+        if data.get("target") == "outside":
+            data["to"] = self._show(data["to"])
         kind = kind_of(event)
         return EventView(
             at=event.at,
@@ -212,6 +236,8 @@ class Teller:
 
     def _text(self, language: str, kind: str, data: Mapping[str, Any]) -> str:
         values = {name: self._word(language, name, value) for name, value in data.items()}
+        if "target" in data:
+            values["to"] = self._target(language, data["target"], data["to"])
         variant = _variant(kind, data)
         for key in (f"{kind}.{variant}" if variant else kind, kind, "other"):
             if find(language, "event", key) is not None:
@@ -237,6 +263,14 @@ class Teller:
             case _ if name in _WORDS and isinstance(value, str):
                 text = say(language, (_WORDS[name], text))
         return text
+
+    def _target(self, language: str, target: str, to: str) -> str:
+        """Where a caller was passed on to, or who was asked."""
+        if target == "agent":
+            return self.agent_name(to)[language]
+        if target == "queue" and to in self._company.queues:
+            return _named(self._company.queues[to].name, language)
+        return to
 
     def _exit(self, language: str, text: str) -> str:
         """An exit of ``LimitReached`` in words."""

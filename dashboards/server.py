@@ -26,6 +26,7 @@ from dashboards import (
     operations,
     places_api,
     session_api,
+    transfers_api,
 )
 from dashboards.accounts import Throttle
 from dashboards.contacts_api import PLAYS, Plays
@@ -77,6 +78,7 @@ ROUTES: tuple[Route, ...] = (
     *callbacks_api.ROUTES,
     *explanations_api.ROUTES,
     *places_api.ROUTES,
+    *transfers_api.ROUTES,
     *operations.ROUTES,
     Route(
         method="GET",

@@ -170,6 +170,16 @@ class Beat(View):
     at: float
 
 
+class SecondVoiceView(View):
+    """Whom the agent of a talk has asked, or who talks with both."""
+
+    target: str = Field(description="agent or outside")
+    to: str = Field(description="the agent, or the number")
+    name: Names | None = Field(description="of an agent")
+    state: Literal["ringing", "talking", "conference"]
+    since: float
+
+
 class DeskCall(View):
     """The contact an agent is offered, speaks to or wraps up."""
 
@@ -180,6 +190,10 @@ class DeskCall(View):
     since: float
     queued_at: float | None
     offer: int
+    asked_by: str = Field(description="the agent who asks this one; empty for an own call")
+    held_since: float | None = Field(description="the caller hears music since then")
+    held: float = Field(description="seconds of earlier holds in this talk")
+    second: SecondVoiceView | None
 
 
 class BreakChoice(View):
@@ -228,7 +242,8 @@ class ContactSummary(View):
         "end's name, or menu for a caller who left in the menu"
     )
     waited: float | None
-    talked: float | None
+    talked: float | None = Field(description="without hold")
+    held: float = Field(description="seconds on hold, in all talks")
     ended_at: float | None
     recorded: bool
     transcribed: bool
@@ -377,6 +392,27 @@ class WantedState(View):
         "signed_in", "signed_out", "ready", "not_ready", "wrap_up_finished", "wrap_up_extended"
     ]
     reason: str = Field(default="", max_length=60, pattern=r"^[^\x00-\x1f\x7f]*$")
+
+
+class WantedTransfer(View):
+    """Where a talk's caller is to be passed on to."""
+
+    target: Literal["agent", "queue", "node", "outside"]
+    to: str = Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")
+
+
+class WantedConsult(View):
+    """Who is to be asked while the caller waits on hold."""
+
+    target: Literal["agent", "queue", "outside"]
+    to: str = Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")
+
+
+class TransferTargets(View):
+    """What a call can be passed on to besides agents and queues."""
+
+    nodes: list[str] = Field(description="of the menu")
+    outside: list[str] = Field(description="numbers; one with * at its end is a prefix")
 
 
 PriorityNumber = Annotated[int, Field(strict=True, ge=0, le=1000)]

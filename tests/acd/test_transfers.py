@@ -200,7 +200,7 @@ def test_nobody_outside_answers(book: TransferBook) -> None:
         ("queue", "nowhere", False, "unknown_queue"),
         ("agent", "9999", False, "unknown_agent"),
         ("agent", "8001", False, "same_agent"),
-        ("agent", "8004", False, "not_signed_in"),
+        ("agent", "8004", False, "agent_signed_out"),
         ("agent", "8003", True, "agent_not_free"),
         ("queue", "vip", True, "nobody_free"),
         ("node", "main_menu", True, "not_attended"),

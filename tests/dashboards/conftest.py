@@ -24,7 +24,7 @@ from store.accounts import Account, Accounts, Role
 from store.database import Database
 from store.event_log import EventLog
 from store.sessions import Sessions
-from telephony.events import CallbackCancelled, RecordedEvent
+from telephony.events import CallbackCancelled, ConsultStep, RecordedEvent, TransferTarget
 from tests.acd.playbook import Playbook
 
 PASSWORD = "correct horse battery staple"
@@ -72,6 +72,21 @@ class Actions:
 
     async def finish_wrap_up(self, agent: str, author: str) -> None:
         await self._note("finish_wrap_up", agent, author)
+
+    async def transfer(
+        self,
+        contact: str,
+        target: TransferTarget,
+        to: str,
+        author: str,
+        *,
+        attended: bool = False,
+    ) -> None:
+        how = "consult" if attended else "transfer"
+        await self._note(how, contact, target.value, to, author)
+
+    async def consult_step(self, contact: str, step: ConsultStep, author: str) -> None:
+        await self._note(step.value, contact, author)
 
     async def change_place(self, contact: str, author: str, **wanted: object) -> None:
         await self._note("change_place", contact, author, wanted)
@@ -153,6 +168,8 @@ class House:
             actions=self.actions,
             explanations=self.explained,
             callbacks=self.promised,
+            transfers=self.actions,
+            nodes=lambda: ("main_menu", "person"),
             transcripts=transcripts,
             recordings=self.recordings,
             now=lambda: time.time() if self.real_time else self.now,
