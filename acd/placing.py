@@ -72,6 +72,8 @@ def place(
             attributes=dict(contact.attributes),
             counts_from=contact.queued if contact.queued < domain.now else 0.0,
             why=why,
+            preferred=contact.preferred,
+            preferred_by=contact.preferred_by,
         )
     )
     if why:

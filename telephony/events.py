@@ -153,6 +153,8 @@ class ContactQueued:
     attributes: Mapping[str, str] = field(default_factory=dict)
     counts_from: float = 0.0  # Unix seconds; 0 is ``at``
     why: str = ""  # "" from the menu; else "overflow", "transfer", "supervisor:NAME", ...
+    preferred: str = ""  # the agent who gets it first
+    preferred_by: str = ""  # "rule:sticky": has served this caller last; or another "rule:NAME"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
