@@ -5,6 +5,7 @@ are left by their callers. The same Asterisk has an app_queue for each group wit
 in it, behind extensions of its own, so that both ways of distributing can be measured in one run.
 """
 
+import asyncio
 import contextlib
 import json
 import os
@@ -21,14 +22,15 @@ import redis
 import sqlalchemy
 
 from acd.agent import Agent
+from acd.company import load_company
 from bench._sip_load import Phones, end_process
 from controller.asterisk_node import ask_asterisk, find_asterisk, unpacked_root
 from controller.children import children_of, own_command
-from controller.credentials import Credentials, load_credentials
+from controller.credentials import Credentials, ensure_credentials
 from controller.lifecycle import why_not_ready
 from controller.settings import Settings, load_settings
-from controller.setup.progress import Progress
-from controller.setup.steps import prepare_data
+from controller.setup.steps import configure_asterisk
+from store.database import migrate
 from store.live import AGENTS, CONTACTS
 from telephony.events import AgentState
 
@@ -136,8 +138,7 @@ class Centre:
         self.settings = self._settings(ports[:5])
         self.program = find_asterisk(self.settings)
         self._environment = self._own_environment()
-        with contextlib.redirect_stdout(None):
-            self.credentials: Credentials = self._prepare()
+        self.credentials: Credentials = self._prepare()
         self.phones = {
             group: Phones(
                 self.folder, group, port=port, server=self.settings.sip_port,
@@ -196,8 +197,11 @@ class Centre:
             (folder / name).write_text(text, encoding="utf-8")
 
     def _prepare(self) -> Credentials:
-        with (self.folder / "prepare.log").open("w") as log:
-            prepare_data(self.settings, Progress(log))
+        # What `./huawu up` prepares, without the web accounts: hashing 400 passwords takes long.
+        company = load_company(self.settings.company)
+        credentials, _ = ensure_credentials(self.settings.secrets_file, company.agents)
+        asyncio.run(migrate(self.settings.effective_database_url))
+        configure_asterisk(self.settings, company, credentials)
         etc = self.settings.asterisk_dir / "etc"
         # SIPp leaves a moment between registering and answering: no phone is to be missed in it.
         pjsip = etc / "pjsip.conf"
@@ -209,8 +213,6 @@ class Centre:
             for group, agents in self.agents.items():
                 members = "\n".join(f"member => PJSIP/agent{agent}" for agent in agents)
                 file.write(APP_QUEUE.format(id=group, members=members))
-        credentials = load_credentials(self.settings.secrets_file)
-        assert credentials is not None
         return credentials
 
     def secret(self, endpoint: str) -> str:

@@ -31,6 +31,8 @@ logger = structlog.get_logger("dashboards.live")
 
 PACE = 0.2
 """Seconds in which changes are gathered before pages are told: five pictures a second suffice."""
+UNWATCHED = 30.0
+"""Seconds without an open page after which changes are not drawn: a page that comes gets all."""
 BEAT = 4.0
 """Seconds between two messages when nothing changes."""
 LOOK_BACK = 12 * 3600.0
@@ -83,6 +85,7 @@ class Live:
         self._clients: set[_Client] = set()
         self._news = asyncio.Event()
         self._last_sent = 0.0
+        self._last_watched = 0.0
 
     # -- events in ------------------------------------------------------------------------
 
@@ -176,7 +179,12 @@ class Live:
         now = self._ports.now()
         self.board.pass_time(now)
         changes = self.board.take_changes()
-        if changes:
+        if self._clients:
+            self._last_watched = now
+        if changes and abs(now - self._last_watched) > UNWATCHED:
+            self.n += 1
+            self._ring = Ring(RING)
+        elif changes:
             self._tell_changes(changes, now)
         elif now - self._last_sent >= BEAT or now < self._last_sent:
             beat = views.Beat(epoch=self.epoch, n=self.n, at=now)

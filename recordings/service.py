@@ -103,6 +103,9 @@ class RecordingsService:
 
     # -- events in -----------------------------------------------------------------------------
 
+    #: Names of the events that ``handle`` looks at.
+    KINDS = (ContactQueued.__name__, ContactAnswered.__name__, TalkEnded.__name__)
+
     async def handle(self, event: RecordedEvent) -> None:
         """Take note of one event of the log; returns at once, the work goes on behind."""
         if isinstance(event, ContactQueued):

@@ -6,10 +6,10 @@ tries again, and the stream grows meanwhile.
 """
 
 import asyncio
-import json
 from collections.abc import Callable
 from typing import Any
 
+import orjson
 import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
@@ -139,7 +139,7 @@ class Drain:
 
 def _plain(text: str) -> dict[str, Any]:
     try:
-        plain = json.loads(text)
+        plain = orjson.loads(text)  # which takes no NaN; neither does PostgreSQL
     except ValueError:
         plain = None
     return plain if isinstance(plain, dict) else {"kind": UNREADABLE, "text": text}

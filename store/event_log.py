@@ -4,10 +4,11 @@ Every figure, record and report is computed from these rows. Rows come from the 
 (``store/drain.py``) and are keyed by the stream's ids, so that appending twice changes nothing.
 """
 
-import json
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from typing import Any
 
+import orjson
 import structlog
 from sqlalchemy import ColumnElement, Row, Select, func, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
@@ -182,8 +183,10 @@ def _row(stream_id: str, plain: Mapping[str, Any]) -> dict[str, Any]:
     data = dict(plain)
     at = data.get("at")
     try:
-        json.dumps(data, allow_nan=False)  # PostgreSQL refuses NaN in JSON
+        orjson.dumps(data)
         moment = float(milliseconds / 1000 if at is None else at)
+        if any(isinstance(value, float) and not isfinite(value) for value in data.values()):
+            raise ValueError("JSON has no word for it")  # and PostgreSQL refuses it
     except (TypeError, ValueError):
         logger.error("an event is kept as unreadable", id=stream_id)
         data, moment = {"kind": UNREADABLE, "text": ascii(data)}, milliseconds / 1000

@@ -18,7 +18,6 @@ extension. Strings from the wire become these types in ``telephony/translate.py`
 
 import dataclasses
 import enum
-import functools
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -882,7 +881,17 @@ class UnknownEvent(ValueError):
 
 
 _KINDS: dict[str, type] = {kind.__name__: kind for kind in typing.get_args(RecordedEvent)}
-_HINTS = {name: get_type_hints(kind) for name, kind in _KINDS.items()}
+_FIELDS = {
+    name: tuple(part.name for part in dataclasses.fields(kind)) for name, kind in _KINDS.items()
+}
+_ENUMS: dict[str, dict[str, enum.EnumMeta]] = {
+    name: {
+        field_name: hint
+        for field_name, hint in get_type_hints(kind).items()
+        if isinstance(hint, enum.EnumMeta)
+    }
+    for name, kind in _KINDS.items()
+}
 
 
 def kind_of(event: RecordedEvent) -> str:
@@ -893,14 +902,9 @@ def kind_of(event: RecordedEvent) -> str:
 def to_plain(event: RecordedEvent) -> dict[str, Any]:
     """The event as JSON-ready values, with its ``kind``."""
     plain: dict[str, Any] = {"kind": kind_of(event)}
-    for name in _names_of(type(event)):
+    for name in _FIELDS[plain["kind"]]:
         plain[name] = getattr(event, name)
     return plain
-
-
-@functools.cache
-def _names_of(kind: type) -> tuple[str, ...]:
-    return tuple(part.name for part in dataclasses.fields(kind))
 
 
 def from_plain(plain: Mapping[str, Any]) -> RecordedEvent:
@@ -912,13 +916,12 @@ def from_plain(plain: Mapping[str, Any]) -> RecordedEvent:
     kind = _KINDS.get(str(plain.get("kind")))
     if kind is None:
         raise UnknownEvent(f"unknown event kind {plain.get('kind')!r}")
-    hints = _HINTS[kind.__name__]
+    fields = dict(plain)
+    del fields["kind"]
     try:
-        fields = {
-            name: hints[name](value) if isinstance(hints[name], enum.EnumMeta) else value
-            for name, value in plain.items()
-            if name != "kind"
-        }
+        for name, word in _ENUMS[kind.__name__].items():
+            if name in fields:
+                fields[name] = word(fields[name])
         return typing.cast(RecordedEvent, kind(**fields))
     except (KeyError, TypeError, ValueError) as error:
         raise UnknownEvent(f"{kind.__name__}: {error}") from error
