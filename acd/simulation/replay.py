@@ -3,7 +3,8 @@
 The recorded events are cut into decisions (all events of one decision bear its moment), each
 decision's input is read off them (``acd/inputs.py``), and what the distribution decides on that
 input is compared with what was recorded. A reason's wording may change; who got whom, when, and
-everything that follows may not.
+everything that follows may not. A timer that fired is an input with its live delay; that the rules
+set it for that time is compared, too.
 """
 
 import gzip
@@ -17,14 +18,17 @@ from typing import Any
 from acd.agent import Agent
 from acd.company import Company
 from acd.distribution import Distribution
+from acd.domain import Decision
 from acd.inputs import Input, derive
 from acd.wishes import ActionRefused
+from telephony.commands import CancelWake, WakeAt
 from telephony.events import (
     AgentAnswered,
     AgentState,
     AgentStateChanged,
     CallerLanded,
     CallStage,
+    ContactQueued,
     EstimateTold,
     InputKept,
     LegHungUp,
@@ -34,6 +38,7 @@ from telephony.events import (
     OfferReturned,
     RecordedEvent,
     RecordingFinished,
+    TimerFired,
     TranscriptFinished,
     UnknownEvent,
     from_plain,
@@ -43,7 +48,10 @@ from telephony.events import (
 #: Events that others than the distribution record.
 NOT_DECIDED = (MenuStepTaken, RecordingFinished, TranscriptFinished)
 #: Fields that say how a decision is told, not what was decided.
-TOLD = (("reason", OfferMade), ("landed", InputKept), ("seconds", EstimateTold))
+TOLD = (("reason", OfferMade), ("seconds", EstimateTold))
+#: Kinds of timers whose time the rules say, and by how many seconds they may fire early or late.
+RULED = frozenset({"wrap_up", "break", "widen", "preferred", "limit", "retry", "expire"})
+EARLY, LATE = 0.05, 2.0
 #: States that an agent can be in without a contact.
 FREE = frozenset({AgentState.SIGNED_OUT, AgentState.NOT_READY, AgentState.READY})
 
@@ -120,20 +128,43 @@ def replay(
     found = Replay()
     distribution = Distribution(company, is_open=is_open)
     begin(distribution, events)
+    timers: dict[str, float] = {}
     for recorded in decisions(events):
         at = recorded[0].at
         cause = derive(recorded)
-        decided = [] if cause is None else feed(distribution, recorded, cause, at)
+        due = timers.get(cause.key, at) if isinstance(cause, TimerFired) else at
+        decided = Decision() if cause is None else feed(distribution, recorded, cause, at)
+        _follow_timers(timers, cause, decided)
         if at < compare_from:
             continue
         found.decisions += 1
         found.offers += sum(isinstance(event, OfferMade) for event in recorded)
-        expected, got = [comparable(e) for e in recorded], [comparable(e) for e in decided]
+        expected, got = comparable(recorded), comparable(decided.events)
+        if isinstance(cause, TimerFired) and not _in_time(cause.key, due, at):
+            expected.insert(0, {"timer": cause.key, "at": at})
+            got.insert(0, {"timer": cause.key, "at": due})
         if expected != got:
             name = type(cause).__name__ if cause else ""
             into = found.differences if cause else found.unexplained
             into.append(Difference(at=at, input=name, recorded=expected, decided=got))
     return found
+
+
+def _follow_timers(timers: dict[str, float], cause: Input | None, decided: Decision) -> None:
+    if isinstance(cause, TimerFired):
+        timers.pop(cause.key, None)
+    for command in decided.commands:
+        match command:
+            case WakeAt():
+                timers[command.key] = command.at
+            case CancelWake():
+                timers.pop(command.key, None)
+            case _:
+                pass
+
+
+def _in_time(key: str, due: float, at: float) -> bool:
+    return key.partition(":")[0] not in RULED or -EARLY <= at - due <= LATE
 
 
 def decisions(events: Iterable[RecordedEvent]) -> Iterator[list[RecordedEvent]]:
@@ -165,7 +196,7 @@ def begin(distribution: Distribution, events: Sequence[RecordedEvent]) -> None:
 
 def feed(
     distribution: Distribution, recorded: Sequence[RecordedEvent], cause: Input, at: float
-) -> list[RecordedEvent]:
+) -> Decision:
     """One input to the distribution, and before it the landings that it presupposes."""
     kept = recorded[0]
     landed = list(kept.landed) if isinstance(kept, InputKept) else []
@@ -173,10 +204,21 @@ def feed(
         landed.append(cause.contact)
     for name in landed:
         _land(distribution, name, at)
+    _recall(distribution, recorded)
     try:
-        return distribution.handle(_whole(distribution, cause), at).events
+        return distribution.handle(_whole(distribution, cause), at)
     except ActionRefused:
-        return []
+        return Decision()
+
+
+def _recall(distribution: Distribution, recorded: Sequence[RecordedEvent]) -> None:
+    """Who served a caller on a day before is known from the decision that waits for that agent."""
+    domain = distribution.domain
+    for event in recorded:
+        if not isinstance(event, ContactQueued) or event.preferred_by != "rule:sticky":
+            continue
+        if contact := domain.contacts.get(event.contact):
+            domain.served.note(contact.caller, event.preferred, event.at)
 
 
 def _land(distribution: Distribution, name: str, at: float) -> None:
@@ -199,13 +241,18 @@ def _whole(distribution: Distribution, cause: Input) -> Input:
     return cause
 
 
-def comparable(event: RecordedEvent) -> dict[str, Any]:
-    """The event as it lies in the log, without what only tells."""
-    plain: dict[str, Any] = json.loads(json.dumps(to_plain(event)))
-    for name, kind in TOLD:
-        if isinstance(event, kind):
-            plain.pop(name, None)
-    return plain
+def comparable(events: Iterable[RecordedEvent]) -> list[dict[str, Any]]:
+    """A decision's events as they lie in the log, without its input and what only tells."""
+    found = []
+    for event in events:
+        if isinstance(event, InputKept):
+            continue
+        plain: dict[str, Any] = json.loads(json.dumps(to_plain(event)))
+        for name, kind in TOLD:
+            if isinstance(event, kind):
+                plain.pop(name, None)
+        found.append(plain)
+    return found
 
 
 def diff_lines(differences: Sequence[Difference], limit: int = 20) -> list[str]:
