@@ -78,12 +78,14 @@ def _redis(settings: Settings) -> Child:
 
 
 def _controller(settings: Settings) -> Child:
+    last = settings.controller == settings.controllers
     return Child(
         name=settings.controller_name,
         argv=own_command("serve"),
         env={"HUAWU_CONTROLLER": str(settings.controller)},
         watched=True,
-        socket=(settings.bind, settings.own_web_port),
+        # They start side by side; whoever is ready first decides.
+        socket=(settings.bind, settings.own_web_port) if last else None,
     )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.lifecycle import Role, roles
+from controller.lifecycle import roles
 from store.lease import TTL
 from telephony.events import (
     AgentState,
@@ -22,7 +22,8 @@ from telephony.events import (
 )
 from telephony.softphone import PhoneCall, PhoneRack
 from tests.live.balance import faults_of, overlapping_offers
-from tests.live.stack import Agent, Api, Baseline, Caller, Feed, Scene, Stack, until
+from tests.live.pair import callers_wait, leader, standby, two_are_ready
+from tests.live.stack import Agent, Api, Baseline, Feed, Scene, Stack, until
 
 pytestmark = pytest.mark.live
 
@@ -41,28 +42,6 @@ def pair() -> Iterator[Stack]:
         stack.stop()
 
 
-def leader(stack: Stack) -> Role:
-    """The controller that decides."""
-    (found,) = [role for role in roles(stack.settings) if role.leads]
-    return found
-
-
-def standby(stack: Stack) -> Role:
-    """The controller that stands by."""
-    (found,) = [role for role in roles(stack.settings) if role.role == "standby"]
-    return found
-
-
-async def two_are_ready(stack: Stack) -> None:
-    """Wait until one leads and the other could take over."""
-
-    async def ready() -> bool:
-        found = await asyncio.to_thread(roles, stack.settings)
-        return sorted(role.role for role in found) == ["leader", "standby"]
-
-    await until(ready, 30, "one leads, one stands by")
-
-
 @pytest.fixture
 async def scene(pair: Stack, tmp_path: Path) -> AsyncIterator[Scene]:
     """One test's people. People on web pages are with the controller that stands by."""
@@ -79,15 +58,6 @@ async def scene(pair: Stack, tmp_path: Path) -> AsyncIterator[Scene]:
             await baseline.restored()
         assert not faults_of(feed.events)
         assert not overlapping_offers(feed.events)
-
-
-async def callers_wait(scene: Scene, number: int) -> list[Caller]:
-    """So many callers in the queue of logistics, in the order in which they were queued."""
-    callers = await asyncio.gather(*(scene.caller() for _ in range(number)))
-    await asyncio.gather(*(caller.chooses("3") for caller in callers))
-    await scene.feed.event(ContactQueued, 30, number=number, queue="logistics")
-    order = [event.contact for event in scene.feed.all(ContactQueued)]
-    return sorted(callers, key=lambda caller: order.index(caller.contact))
 
 
 async def answers_all(agent: Agent, talks: asyncio.Queue[PhoneCall]) -> None:
