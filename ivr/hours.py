@@ -85,8 +85,27 @@ def _week(source: Source, name: str, days: object, problems: list[Problem]) -> t
                     )
                 )
             else:
-                spans += [(day * 1440 + span[0], day * 1440 + span[1]) for day in numbers or ()]
+                new = [(day * 1440 + span[0], day * 1440 + span[1]) for day in numbers or ()]
+                problems += _overlap(source, (*where, word, index), str(text), new, spans)
+                spans += new
     return tuple(sorted(spans))
+
+
+def _overlap(
+    source: Source, where: Where, text: str, new: list[Span], before: list[Span]
+) -> list[Problem]:
+    """One problem when a span has minutes in common with an earlier one: somebody forgot that one.
+
+    The last minutes of Sunday's night are Monday's, so each span is also met a week later.
+    """
+    for start, end in new:
+        for first, last in before:
+            for shift in (-WEEK, 0, WEEK):
+                if start < last + shift and first + shift < end:
+                    day = DAYS[max(start, first + shift) // 1440 % 7]
+                    mend = "let each minute of a day be in one span only: join them or correct one"
+                    return [source.problem(where, f"'{text}' overlaps another on {day}", mend)]
+    return []
 
 
 def _days(word: str) -> list[int] | None:

@@ -1,6 +1,7 @@
 """Weekly hours: borders, weekdays, midnight, the week's end, other time zones, bad files."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -89,3 +90,38 @@ def test_mistakes(hours, days, said):
 def test_a_zone_that_does_not_exist(hours, zone):
     with pytest.raises(BadFile, match="no time zone"):
         hours("daily: []", zone=zone)
+
+
+@pytest.mark.parametrize(
+    "days, day",
+    [
+        ('mon: ["09:00-12:00", "11:00-18:00"]', "mon"),
+        ('mon: ["09:00-12:00", "09:00-12:00"]', "mon"),
+        ('mon-fri: ["09:00-18:00"]\n    wed: ["17:59-20:00"]', "wed"),
+        ('mon: ["22:00-06:00"]\n    tue: ["05:00-12:00"]', "tue"),
+        ('mon: ["05:00-12:00"]\n    sun: ["22:00-06:00"]', "mon"),
+    ],
+)
+def test_overlapping_hours_are_refused(tmp_path: Path, days: str, day: str) -> None:
+    text = f"timezone: Asia/Shanghai\nhours:\n  open:\n    {days}\n"
+    (tmp_path / "hours.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(BadFile) as bad:
+        load_hours(tmp_path / "hours.yaml")
+    (problem,) = bad.value.problems
+    assert problem.line == text.rstrip().count("\n") + 1
+    assert f"overlaps another on {day}" in problem.text
+    assert "one span only" in problem.mend
+
+
+@pytest.mark.parametrize(
+    "days",
+    [
+        'mon: ["09:00-12:00", "12:00-18:00"]',
+        'sun: ["22:00-06:00"]\n    mon: ["06:00-12:00"]',
+        'daily: ["00:00-24:00"]',
+    ],
+)
+def test_hours_that_only_touch_are_good(tmp_path: Path, days: str) -> None:
+    text = f"timezone: Asia/Shanghai\nhours:\n  open:\n    {days}\n"
+    (tmp_path / "hours.yaml").write_text(text, encoding="utf-8")
+    load_hours(tmp_path / "hours.yaml")
