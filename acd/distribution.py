@@ -58,7 +58,14 @@ from acd.transfers import (
     outside_returned,
     transfer_wished,
 )
-from acd.wishes import agent_wished, break_over, phone_changed, remind_of_break, wrap_up_over
+from acd.wishes import (
+    ActionRefused,
+    agent_wished,
+    break_over,
+    phone_changed,
+    remind_of_break,
+    wrap_up_over,
+)
 from telephony.commands import KeepWaiting, NextStep, SayGoodbye, WakeAt
 from telephony.events import (
     AgentAnswered,
@@ -120,12 +127,16 @@ class Distribution:
         """Take one event at ``now`` (Unix seconds) and say what follows from it.
 
         Raises:
-            acd.wishes.ActionRefused: an ``AgentWished`` cannot be granted; nothing has changed.
+            acd.wishes.ActionRefused: what a person asks for cannot be; nothing has changed.
         """
         domain = self.domain
         silent = changes_in_silence(domain, event)
         domain.begin(now)
-        STEPS[type(event)](domain, event)
+        try:
+            STEPS[type(event)](domain, event)
+        except ActionRefused as refused:
+            domain.refusals[refused.code] += 1
+            raise
         if domain.leaving_agents or domain.leaving_queues:
             settle(domain)
         turn_away_closed(domain)
@@ -207,7 +218,10 @@ def _caller_arrived(domain: Domain, event: CallerArrived) -> None:
 
 def _menu_finished(domain: Domain, event: MenuFinished) -> None:
     contact = domain.contacts.get(event.contact)
-    if contact is None or not domain.move(contact, "queued"):
+    if contact is None:
+        domain.stray("MenuFinished")
+        return
+    if not domain.move(contact, "queued"):
         return
     contact.language = event.language
     kept = resume_place(domain, contact, event.queue)
@@ -245,6 +259,8 @@ def _caller_left_over(domain: Domain, event: CallerLeftOver) -> None:
     elif contact and contact.stage in (CallStage.WAITING, CallStage.OFFERED):
         domain.out.answer = KeepWaiting(language=contact.language)  # was passed on just now
         return
+    if contact is None:
+        domain.stray("CallerLeftOver")
     language = contact.language if contact else "zh-CN"
     domain.out.answer = SayGoodbye(say=("goodbye",), language=language)
 

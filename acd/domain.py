@@ -57,6 +57,7 @@ class Domain:
         self.agents: dict[str, Agent] = {name: Agent(name) for name in company.agents}
         self.offers = 0  # how many have been made, for round robin
         self.strays: Counter[str] = Counter()  # what fitted nothing, by kind
+        self.refusals: Counter[str] = Counter()  # what people asked for and could not be, by code
         self.served = Served()
         self.pace = Pace()
         self.placed: list[str] = []  # contacts queued in the decision at hand

@@ -15,7 +15,7 @@ import resource
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 import structlog
 import uvloop
@@ -363,6 +363,7 @@ class Controller:
             timezone=self._timezone,
             now=self._clock.now,
             reasons_not_ready=self._reasons_not_ready,
+            counts=self._counts,
             counters=self._counters,
             role=lambda: self._leadership.role,
             leader=lambda: self._leadership.lease.holder,
@@ -397,6 +398,13 @@ class Controller:
             ),
         }
 
+    def _counts(self) -> dict[str, Mapping[str, float]]:
+        domain = self._service.distribution.domain
+        return {
+            "huawu_stray_events_total": domain.strays,
+            "huawu_refused_actions_total": domain.refusals,
+        }
+
     def _counters(self) -> dict[str, float]:
         ami, agi = self._telephone.link.counters, self._agi.counters
         lease = self._leadership.lease
@@ -405,7 +413,6 @@ class Controller:
             "huawu_ami_events_total": ami.events,
             "huawu_ami_reconnects_total": ami.losses,
             "huawu_agi_sessions_total": agi.sessions,
-            "huawu_stray_events_total": self._service.distribution.domain.strays.total(),
             "huawu_journal_lag_seconds": self._journal.lag(),
             "huawu_journal_dropped_total": self._journal.dropped,
             "huawu_leader": float(lease.leads),

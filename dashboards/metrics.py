@@ -61,21 +61,34 @@ class _BoardCollector(Collector):
 
 
 class _OtherCollector(Collector):
-    def __init__(self, counters: Mapping[str, float]) -> None:
+    def __init__(
+        self, counters: Mapping[str, float], counts: Mapping[str, Mapping[str, float]]
+    ) -> None:
         self._counters = counters
+        self._counts = counts
 
     def collect(self) -> Iterable[Metric]:
-        """One family for each figure of another room."""
+        """One family for each figure of another room, and for each of its counts by kind."""
         for name, value in sorted(self._counters.items()):
             if name.endswith("_total"):
                 yield CounterMetricFamily(name.removesuffix("_total"), name, value)
             else:
                 yield GaugeMetricFamily(name, name, value)
+        for name, kinds in sorted(self._counts.items()):
+            family = CounterMetricFamily(name.removesuffix("_total"), name, labels=["kind"])
+            for kind, value in sorted(kinds.items()):
+                family.add_metric([kind], value)
+            yield family
 
 
-def render(board: Board, counters: Mapping[str, float], now: float) -> bytes:
+def render(
+    board: Board,
+    counters: Mapping[str, float],
+    counts: Mapping[str, Mapping[str, float]],
+    now: float,
+) -> bytes:
     """The text that Prometheus reads."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_BoardCollector(board, now))
-    registry.register(_OtherCollector(counters))
+    registry.register(_OtherCollector(counters, counts))
     return bytes(generate_latest(registry))

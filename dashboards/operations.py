@@ -28,7 +28,7 @@ async def read_metrics(call: Call) -> Answer:
     """Figures for Prometheus."""
     live = call.request.app[LIVE]
     others = {**call.ports.counters(), "huawu_live_pages": float(live.watching)}
-    body = metrics.render(live.board, others, call.ports.now())
+    body = metrics.render(live.board, others, call.ports.counts(), call.ports.now())
     return web.Response(body=body, content_type="text/plain", charset="utf-8")
 
 

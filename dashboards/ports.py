@@ -159,6 +159,8 @@ class WebPorts:
     """Why no calls should be sent here; empty when ready (``/readyz``)."""
     nodes: Callable[[], Sequence[str]] = tuple
     """Nodes of the menu to which calls may be passed on."""
+    counts: Callable[[], Mapping[str, Mapping[str, float]]] = field(default=dict)
+    """Counts of other rooms by kind: full metric name -> kind -> how often."""
     counters: Callable[[], Mapping[str, float]] = field(default=dict)
     """Further figures of other rooms for ``/metrics``, by their full metric name."""
     role: Callable[[], str] = lambda: "leader"

@@ -175,6 +175,7 @@ class House:
             now=lambda: time.time() if self.real_time else self.now,
             reasons_not_alive=lambda: self.not_alive,
             reasons_not_ready=lambda: self.not_ready,
+            counts=lambda: {"huawu_stray_events_total": {"LegHungUp": 2.0, "timer": 1.0}},
             counters=lambda: {"huawu_ami_connected": 1.0, "huawu_ami_events_total": 12.0},
             dist=dist,
         )

@@ -53,5 +53,7 @@ async def test_metrics_can_be_read_by_prometheus(
     }
     assert calls["order", "answered"] == board.queue("order", NOW).answered
     assert families["huawu_ami_events"].type == "counter"
+    strays = {s.labels["kind"]: s.value for s in families["huawu_stray_events"].samples}
+    assert strays == {"LegHungUp": 2, "timer": 1}
     assert families["huawu_ami_connected"].samples[0].value == 1
     assert "138" not in {value for s in text.splitlines() for value in s.split('"')}

@@ -286,12 +286,11 @@ class Api:
             return await answer.read()
 
     async def metric(self, name: str) -> float:
-        """One figure of ``/metrics``."""
+        """One figure of ``/metrics``; of one that is counted by kind, the sum."""
         async with self._session.get("/metrics") as answer:
             text = await answer.text()
-        found = re.search(rf"(?m)^{name} (\S+)$", text)
-        assert found, name
-        return float(found[1])
+        assert f"# TYPE {name} " in text, name
+        return sum(map(float, re.findall(rf"(?m)^{name}(?:{{.*}})? (\S+)$", text)))
 
     async def want(self, agent: str, state: str, reason: str = "") -> str:
         """Ask for an agent's state; "" when granted, else the problem's code."""
