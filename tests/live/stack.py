@@ -302,6 +302,14 @@ class Api:
             assert answer.status == 409, problem
             return str(problem["type"]).rpartition(":")[2].rpartition("/")[2]
 
+    async def do(self, contact: str, what: str, **body: str) -> str:
+        """Act on a contact, such as ``transfer``; "" when granted, else the problem's code."""
+        address = f"/api/v1/contacts/{contact}/{what}"
+        async with self._session.post(address, json=body) as answer:
+            if answer.status == 204:
+                return ""
+            return str((await answer.json())["type"]).rpartition(":")[2]
+
     async def watch(self) -> "LivePage":
         """Open a live page."""
         return LivePage(await self._session.ws_connect("/api/v1/live"))
