@@ -1,4 +1,5 @@
-"""What a waiting caller is told: the place in the queue and how long it will still take.
+"""What a waiting caller is told: the place in the queue, how long it will still take, and the key
+by which to be called back instead.
 
 Given as the answer to the dialplan's own question, and played there, where a match ends it at
 once: no announcement delays one. The first comes when nobody could answer, the others at the
@@ -8,6 +9,7 @@ queue's interval.
 from bisect import bisect_left
 from math import sqrt
 
+from acd.callbacks import callback_key
 from acd.contact import Contact
 from acd.domain import Domain
 from acd.estimate import estimate
@@ -22,12 +24,14 @@ MINUTES = (1, 2, 3, 5, 10, 15, 20, 30, 60)
 def announcement(domain: Domain, contact: Contact) -> tuple[str, ...]:
     """Names of the prompts to play to a waiting caller now; often none."""
     rules = domain.company.queue(contact.queue).announcements
-    if domain.now - contact.announced < rules.every or not (rules.position or rules.wait):
+    key = callback_key(domain, contact)
+    says = rules.position or rules.wait or key
+    if domain.now - contact.announced < rules.every or not says:
         return ()
     contact.announced = domain.now
     domain.touch(contact)
     if not domain.router.anybody(contact.requirement):
-        return ("nobody_signed_in",)
+        return ("nobody_signed_in", f"callback_key_{key}") if key else ("nobody_signed_in",)
     position = domain.router.position(contact, domain.now)
     seconds = estimate(domain, contact, domain.now)
     domain.record(
@@ -41,7 +45,7 @@ def announcement(domain: Domain, contact: Contact) -> tuple[str, ...]:
     )
     wait = _wait_prompt(seconds) if rules.wait and seconds is not None else ""
     place = _position_prompt(position, alone=not wait) if rules.position else ""
-    return tuple(prompt for prompt in (place, wait) if prompt)
+    return tuple(prompt for prompt in (place, wait, f"callback_key_{key}" if key else "") if prompt)
 
 
 def _position_prompt(position: int, *, alone: bool) -> str:

@@ -129,10 +129,10 @@ def key_pressed(domain: Domain, event: KeyPressed) -> None:
         domain.out.answer = KeepWaiting(say=(NO_NUMBER,), language=contact.language)
 
 
-def is_offered(domain: Domain, contact: Contact) -> bool:
-    """Would the callback key do something for this waiting contact? Then it is worth telling."""
-    queue = domain.company.queue(contact.queue)
-    return queue.callback is not None and bool(dialable(contact.caller))
+def callback_key(domain: Domain, contact: Contact) -> str:
+    """The key by which this waiting caller may ask to be called back; "" when there is none."""
+    rules = domain.company.queue(contact.queue).callback
+    return rules.key if rules and dialable(contact.caller) else ""
 
 
 # --- the customer by themselves ------------------------------------------------------------------
@@ -172,10 +172,10 @@ def _look_for_the_customer(domain: Domain, ticket: Contact, number: str) -> None
     """Is the same customer on the line with another call?"""
     ticket.engaged = ""
     for other in domain.contacts.values():
-        if other.id != ticket.id and other.stage in _ON_THE_LINE:
-            if dialable(other.caller) == number:
-                _engage(domain, ticket, other.id)
-                return
+        here = other.id != ticket.id and other.stage in _ON_THE_LINE
+        if here and dialable(other.caller) == number:
+            _engage(domain, ticket, other.id)
+            return
 
 
 # --- an attempt ----------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from acd.calling import UNDER_WAY, dialable
 from acd.contact import Contact
+from acd.queue_log import QueueLog
 from acd.rules import Callback
 from acd.wishes import ActionRefused
 from telephony.commands import (
@@ -167,6 +168,22 @@ def test_the_key_keeps_the_place_and_lets_the_caller_go() -> None:
     assert not book.calls()
 
 
+def test_the_key_is_named_to_those_for_whom_it_does_something() -> None:
+    book = Office()
+    assert book.dials("a") == KeepWaiting(
+        say=("nobody_signed_in", "callback_key_1"), language="zh-CN"
+    )
+    assert book.dials("b", "") == KeepWaiting(say=("nobody_signed_in",), language="zh-CN")
+    book.ready("8001")
+    book.answer("a")
+    book.dials("c", "13800000003")
+    book.pass_(31)
+    answer = book.tick("c")
+    assert isinstance(answer, KeepWaiting)
+    assert answer.say[0] == "position_2"
+    assert answer.say[-1] == "callback_key_1"
+
+
 def test_other_keys_are_nothing() -> None:
     book = Office()
     book.dials("a")
@@ -184,7 +201,7 @@ def test_a_number_that_cannot_be_called_keeps_waiting(number: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("caller", "digits"),
+    "caller, digits",
     [(NUMBER, NUMBER), ("+8613800138000", NUMBER), ("008602161000000", "02161000000"),
      ("4008123456", "4008123456")],
 )  # fmt: skip
@@ -306,7 +323,7 @@ def test_an_agent_who_leaves_while_the_customer_rings_stops_the_ringing() -> Non
 
 
 @pytest.mark.parametrize(
-    ("cause", "result"),
+    "cause, result",
     [(17, CallResult.BUSY), (21, CallResult.BUSY), (19, CallResult.NO_ANSWER),
      (16, CallResult.NO_ANSWER), (1, CallResult.FAILED), (38, CallResult.FAILED)],
 )  # fmt: skip
@@ -447,6 +464,38 @@ def test_nobody_is_called_who_is_on_the_line() -> None:
     assert not book.calls()
     book.caller_hangs_up("b")
     assert [call.contact for call in book.calls()] == ["a"]
+
+
+# --- figures and the queue log -------------------------------------------------------------------
+
+
+def test_callbacks_are_counted_and_each_once() -> None:
+    book = Office(attempts=1)
+    for number in range(4):
+        book.asks(f"c{number}", f"1380000000{number}")
+    book.dials("again", "13800000001")
+    book.caller_hangs_up("again")
+    book.ready("8001")
+    book.customer_leg_gone("c0", 19)
+    assert book.of("c2").stage is CallStage.CALLING
+    book.reached("c2")
+    book.answer("c2")
+    seen = book.figures.queue("presale", book.at)
+    counts = {end: count for end, count in seen.callback_ends.items() if count}
+    assert counts == {CallbackEnd.GAVE_UP: 1, CallbackEnd.RESUMED: 1, CallbackEnd.ANSWERED: 1}
+    assert (seen.callbacks, seen.to_call_back, seen.ends[QueueEnd.CALLBACK]) == (4, 1, 4)
+    book.figures.start_day(book.at)
+    seen = book.figures.queue("presale", book.at)
+    assert (seen.callbacks, seen.to_call_back) == (1, 1)
+
+
+def test_the_queue_log_has_a_row_with_the_key() -> None:
+    book = Office()
+    book.dials("a", "13800000001")
+    book.asks("b", "13800000002")
+    log = QueueLog()
+    rows = [row for event in book.events if (row := log.row(event))]
+    assert (rows[-1].event, rows[-1].words) == ("EXITWITHKEY", "1|2|2|3")
 
 
 # --- death and truth -----------------------------------------------------------------------------
@@ -620,9 +669,10 @@ class Tickets(RuleBasedStateMachine):
     def agent_answers(self, pick: int) -> None:
         if contact := self.some(pick, CallStage.OFFERED):
             self.book.answer(contact)
-        elif contact := self.some(pick, CallStage.CALLING):
-            if self.book.of(contact).reached:
-                self.book.bridged(contact)
+            return
+        contact = self.some(pick, CallStage.CALLING)
+        if contact and self.book.of(contact).reached:
+            self.book.bridged(contact)
 
     @rule(pick=PICK, result=st.sampled_from([OfferEnd.TIMED_OUT, OfferEnd.DECLINED]))
     def agent_does_not(self, pick: int, result: OfferEnd) -> None:

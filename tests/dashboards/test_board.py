@@ -8,6 +8,7 @@ from acd.company import Company
 from acd.figures import Figures
 from dashboards.board import BIN, Board
 from telephony.events import AgentState, CallStage, QueueEnd
+from tests.acd.test_callbacks import Office
 from tests.dashboards.conftest import NOW
 from tests.dashboards.story import Day, busy_day
 
@@ -192,3 +193,38 @@ def test_the_desk_shows_the_call_until_the_notes_are_done(company: Company, day:
     board.apply(day.events[0])
     assert board.desk_call("8003") is None
     assert not board._contacts, "nothing is kept of an ended contact"
+
+
+def test_a_callback_is_shown_as_such_until_the_customer_is_on_the_line(company: Company) -> None:
+    office = Office()
+    board = Board(office.company, midnight, office.at)
+    seen: list[tuple[str, int]] = []
+
+    def show() -> None:
+        for event in office.events:
+            board.apply(event)
+        office.events.clear()
+        view = board.contact("a")
+        line = board.queue("presale", office.at)
+        stage = view.stage.value if view else "gone"
+        if not seen or seen[-1] != (stage, line.to_call_back):
+            seen.append((stage, line.to_call_back))
+
+    office.asks("a")
+    show()
+    office.ready("8001")
+    show()
+    office.customer_leg_gone("a", 17)
+    show()
+    office.pass_(61)
+    show()
+    office.reached("a")
+    show()
+    office.answer("a")
+    show()
+    office.agent_hangs_up("a")
+    show()
+    assert seen == [
+        ("callback", 1), ("calling", 1), ("callback", 1), ("calling", 1), ("talking", 0),
+        ("gone", 0),
+    ]  # fmt: skip
