@@ -89,3 +89,30 @@ def test_error_from_the_environment_names_the_variable(
 )
 def test_the_address_of_the_pages_can_be_typed_here(bind: str, address: str) -> None:
     assert Settings(bind=bind).web_url == f"http://{address}:8080"
+
+
+def test_each_controller_has_ports_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HUAWU_CONTROLLERS", "2")
+    first, second = load_settings(root=tmp_path).each_controller()
+    assert (first.controller_name, first.web_url) == ("controller", "http://127.0.0.1:8080")
+    assert (second.controller_name, second.web_url) == ("controller-2", "http://127.0.0.1:8081")
+    assert (first.own_agi_port, second.own_agi_port) == (4573, 4574)
+    monkeypatch.setenv("HUAWU_CONTROLLER", "2")  # as the supervisor starts it
+    assert load_settings(root=tmp_path).own_web_port == 8081
+
+
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        ("controllers = 5", "controllers"),
+        ("controllers = 0", "controllers"),
+        ("controllers = 2\nweb_port = 5059", "sip_port and web_port are both 5060"),
+        ("controllers = 2\nagi_port = 65535", "agi_port leaves no port for 2 controllers"),
+    ],
+)
+def test_ports_of_several_controllers_must_fit(tmp_path: Path, text: str, said: str) -> None:
+    write(tmp_path, text)
+    with pytest.raises(SettingsError, match=said):
+        load_settings(root=tmp_path)
