@@ -302,7 +302,7 @@ class Controller:
     async def _follow_recordings(self) -> None:
         after = await self._log.last_id()
         await self._recordings.sweep()
-        async for _, event in follow(self._redis, after, RecordingsService.KINDS):
+        async for _, event in follow(self._redis, after, RecordingsService.KINDS, linger=0.5):
             await self._recordings.handle(event)
 
     async def _keep_looking_at_redis(self) -> None:

@@ -50,8 +50,8 @@ _BLOCK_MS = 1_000
 _SOCKET_TIMEOUT = 5.0  # seconds; far above _BLOCK_MS, so that a quiet stream is no fault
 _BACK_OFF = (0.05, 2.0)  # seconds between tries while Redis is gone: first, longest
 _BATCH_EVENTS = 500
-_GATHER = 0.01  # seconds in which the journal gathers: decisions come in flocks
-_LINGER = 0.05  # seconds between two reads of a follower: each read costs as much as ten events
+_GATHER = 0.02  # seconds in which the journal gathers: decisions come in flocks
+_LINGER = 0.1  # seconds between two reads of a follower: each read costs as much as ten events
 _REFUSED_PAUSE = 0.05  # seconds until a batch that was refused is made anew
 
 # One round trip for one batch. Redis may have run it although the answer was lost: the same
@@ -170,15 +170,16 @@ async def append_event(redis: Redis, event: RecordedEvent) -> None:
 
 
 async def follow(
-    redis: Redis, after: str, kinds: Collection[str] = ()
+    redis: Redis, after: str, kinds: Collection[str] = (), linger: float = _LINGER
 ) -> AsyncIterator[tuple[str, RecordedEvent]]:
     """Every event behind the id ``after``, as it comes, for ever; waits out an absent Redis.
 
     Start with ``EventLog.last_id()`` after reading the log, or with ``$`` for news only.
     Events of a kind that this version does not know are passed over. ``kinds`` are names of
     events (others are left out where they can be told apart unread); none means all.
+    ``linger`` is the time in seconds between two reads, during which events gather.
     """
-    async for stream_id, text in follow_texts(redis, after):
+    async for stream_id, text in follow_texts(redis, after, linger):
         if kinds and not any(kind in text for kind in kinds):
             continue
         try:
@@ -189,7 +190,9 @@ async def follow(
         yield stream_id, event
 
 
-async def follow_texts(redis: Redis, after: str) -> AsyncIterator[tuple[str, str]]:
+async def follow_texts(
+    redis: Redis, after: str, linger: float = _LINGER
+) -> AsyncIterator[tuple[str, str]]:
     """``follow`` with the events as they lie in the stream."""
     pause = _BackOff()
     while True:
@@ -205,7 +208,7 @@ async def follow_texts(redis: Redis, after: str) -> AsyncIterator[tuple[str, str
             after = stream_id
             yield stream_id, text
         if 0 < len(entries) < _BATCH_EVENTS:
-            await asyncio.sleep(_LINGER)
+            await asyncio.sleep(linger)
 
 
 async def last_stream_id(redis: Redis) -> str:

@@ -51,6 +51,7 @@ _Items: TypeAlias = list[AmiMessage]  # said here: inside AmiLink, ``list`` is a
 
 GREETING_LIMIT = 200  # bytes; Asterisk says "Asterisk Call Manager/9.0.0"
 _POSTED = "posted-"  # begins the ActionID of an action that nobody waits for
+_POST_SECONDS = 0.03
 EVENTS_A_TURN = 200  # delivered before the event loop may do something else
 LIST_LIMIT = 50_000  # items of one list action
 
@@ -121,6 +122,7 @@ class _Connection(asyncio.Protocol):
         self.lost: asyncio.Future[None] = loop.create_future()
         self.booted: asyncio.Future[None] = loop.create_future()
         self.heard = True  # something, since the last look
+        self.posted = b""  # actions that leave with the next one
         self.dropped = False
         self.transport: asyncio.Transport | None = None
 
@@ -145,6 +147,12 @@ class _Connection(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         self.lost.set_result(None)
         self.link._fail_waiting(self)
+
+    def flush(self, data: bytes = b"") -> None:
+        """Write what was posted, and ``data`` behind it."""
+        posted, self.posted = self.posted, b""
+        if (posted or data) and self.transport is not None and not self.transport.is_closing():
+            self.transport.write(posted + data)
 
     def abort(self) -> None:
         self.dropped = True
@@ -251,8 +259,9 @@ class AmiLink:
     def post(self, name: str, fields: Sequence[tuple[str, str]] = ()) -> None:
         """Send one action of which only a refusal is of interest: it is counted and logged.
 
-        Asterisk carries out the actions of one link in their order, so what is sent after it
-        finds it done.
+        It leaves with the next action that somebody waits for, before it and in one piece, or
+        after ``_POST_SECONDS``: each piece wakes Asterisk. Asterisk carries out the actions of one
+        link in their order, so what is sent after it finds it done.
 
         Raises:
             AmiDown: no link, or not permitted now; nothing was sent.
@@ -265,7 +274,9 @@ class AmiLink:
         if not self._permitted(name):
             raise AmiDown(f"{name}: not ours to do now")
         self._tally["actions"] += 1
-        connection.transport.write(data)
+        if not connection.posted:
+            asyncio.get_running_loop().call_later(_POST_SECONDS, connection.flush)
+        connection.posted += data
 
     def drop(self, reason: str) -> None:
         """Cut the link; ``run`` makes a new one. Harmless when there is none."""
@@ -429,7 +440,7 @@ class AmiLink:
         self._lists += items is not None
         self._tally["actions"] += 1
         try:
-            connection.transport.write(data)
+            connection.flush(data)
             async with asyncio.timeout(deadline):
                 answer = await waiting.answer
         except TimeoutError:
