@@ -98,6 +98,7 @@ from telephony.events import (
     PictureTaken,
     PlaceWished,
     Question,
+    QueueEnd,
     TimerFired,
     TransferWished,
     WireEvent,
@@ -160,7 +161,15 @@ class Distribution:
         """
         domain = self.domain
         domain.begin(now)
-        domain.contacts = {contact.id: contact for contact in contacts}
+        domain.contacts = {}
+        for contact in contacts:
+            if not contact.queue or contact.queue in domain.company.queues:
+                domain.contacts[contact.id] = contact
+            else:  # its queue went while nobody watched: the caller is seen in the picture
+                domain.out.contacts.add(contact.id)
+                if contact.stage in (CallStage.WAITING, CallStage.OFFERED):
+                    domain.end_entry(contact, QueueEnd.REFUSED, "unknown_queue")
+                domain.stray("unknown_queue")
         domain.agents.update({agent.id: agent for agent in agents if agent.id in domain.agents})
         domain.reindex()
         for agent in domain.agents.values():

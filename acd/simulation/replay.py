@@ -38,6 +38,7 @@ from telephony.events import (
     OfferReturned,
     RecordedEvent,
     RecordingFinished,
+    RulesChanged,
     TimerFired,
     TranscriptFinished,
     UnknownEvent,
@@ -46,7 +47,7 @@ from telephony.events import (
 )
 
 #: Events that others than the distribution record.
-NOT_DECIDED = (MenuStepTaken, RecordingFinished, TranscriptFinished)
+NOT_DECIDED = (MenuStepTaken, RecordingFinished, RulesChanged, TranscriptFinished)
 #: Fields that say how a decision is told, not what was decided.
 TOLD = (("reason", OfferMade), ("seconds", EstimateTold))
 #: Kinds of timers whose time the rules say, and by how many seconds they may fire early or late.

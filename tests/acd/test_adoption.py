@@ -190,3 +190,17 @@ def test_an_offer_on_its_way_is_not_disturbed(book: Playbook) -> None:
     book.answer("c1")
     assert book.state("8001") is AgentState.TALKING
     assert book.domain.company.agent("8001").skills["presale"] == 1
+
+
+def test_a_restart_under_rules_that_have_lost_a_queue_ends_its_entries(book: Playbook) -> None:
+    book.call("c1", "logistics")
+    book.call("c2", "presale")
+    kept = list(book.domain.contacts.values())
+    later = Playbook(changed(book.company, without=("logistics",)))
+    later.take(later.distribution.restore(kept, [], later.at))
+    assert list(later.domain.contacts) == ["c2"]
+    ends = [(event.contact, event.end) for event in later.events if hasattr(event, "end")]
+    assert ends == [("c1", "refused")]
+    assert later.domain.strays["unknown_queue"] == 1
+    later.ready("8001")
+    assert later.offers() == [("c2", "8001")]
