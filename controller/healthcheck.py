@@ -14,7 +14,8 @@ def main() -> int:
     """Ask `/readyz`; prints why not when it is not ready."""
     bind = os.environ.get("HUAWU_BIND", "127.0.0.1")
     host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(bind, f"[{bind}]" if ":" in bind else bind)  # noqa: S104
-    url = f"http://{host}:{os.environ.get('HUAWU_WEB_PORT', '8080')}/readyz"
+    number = int(os.environ.get("HUAWU_CONTROLLER", "1"))
+    url = f"http://{host}:{int(os.environ.get('HUAWU_WEB_PORT', '8080')) + number - 1}/readyz"
     try:
         with urllib.request.urlopen(url, timeout=2):
             return 0

@@ -24,10 +24,22 @@ def volumes_of(service: str) -> dict[str, str]:
 def test_each_process_of_the_system_is_a_service(tmp_path: Path) -> None:
     names = child_names(Settings(state=tmp_path))
     assert sorted(names) == sorted(PARTS)
-    assert sorted(SERVICES) == sorted([*PARTS, "setup"])
+    assert sorted(SERVICES) == sorted([*PARTS, "setup", "standby"])
     assert {name: SERVICES[name]["command"] for name in PARTS} == {
         name: ["run", name] for name in PARTS
     }
+
+
+def test_a_second_controller_is_the_first_ones_twin_and_off_by_default() -> None:
+    standby = SERVICES["standby"]
+    own = {"command", "environment", "profiles"}
+    assert {k: v for k, v in standby.items() if k not in own} == {
+        k: v for k, v in SERVICES["controller"].items() if k not in own
+    }
+    assert standby["profiles"] == ["standby"]
+    more = {"HUAWU_CONTROLLERS": "2", "HUAWU_CONTROLLER": "2"}
+    assert standby["environment"] == SERVICES["controller"]["environment"] | more
+    assert standby["command"][1] in child_names(Settings(state=ROOT, controllers=2))
 
 
 @pytest.mark.parametrize("name", PARTS)
@@ -61,6 +73,7 @@ def test_only_who_takes_calls_has_a_network() -> None:
         "transcriber": "none",
         "asterisk": "host",
         "controller": "host",
+        "standby": "host",
     }
 
 
