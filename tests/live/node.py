@@ -187,7 +187,7 @@ class Stub:
     async def live(self) -> None:
         """Answer: from now on the controller is there."""
         self.revive()
-        paths = ("menu", "tick", "offer-ended", "after", "feature")
+        paths = ("menu", "tick", "key", "offer-ended", "after", "feature")
         self._server = FastAgiServer(
             dict.fromkeys(paths, self._serve), host="127.0.0.1", port=self._node.settings.agi_port
         )

@@ -200,6 +200,68 @@ async def test_what_the_tick_wants_said_never_delays_a_redirect(
     await call.hang_up()
 
 
+async def test_the_music_ends_at_once_for_a_redirect(
+    stub: Stub, trunk: Phone, agent: Phone, node: Node
+) -> None:
+    stub.answers = {"menu": enqueue(), "tick": answer(HUAWU_NEXT="wait")}
+    call = await dial(trunk)
+    channel = (await stub.until_asked("tick", times=2)).channel
+    took = []
+    for number in range(1, 6):
+        await until(lambda: "WaitExten" in node.ask("core show channels concise"), 5)
+        began = time.monotonic()
+        await stub.redirect(channel, "huawu-offer", f"8001*{number}*15")
+        ringing = await agent.ringing(3)
+        took.append(time.monotonic() - began)
+        await stub.redirect(channel, "huawu-wait", "w")
+        await ringing.ended(3)
+    print("seconds from a redirect out of the music to the ringing phone:", sorted(took))
+    assert sorted(took)[2] < 0.5
+    await call.hang_up()
+
+
+async def test_every_key_reaches_the_controller_and_the_caller_waits_on(
+    stub: Stub, trunk: Phone, tmp_path: Path
+) -> None:
+    stub.answers = {
+        "menu": enqueue(),
+        "tick": answer(HUAWU_NEXT="wait"),
+        "key": answer(HUAWU_NEXT="wait"),
+    }
+    call = await dial(trunk)
+    await stub.until_asked("tick")
+    for times, key in enumerate("19*0#", 1):
+        await call.press(key)
+        asked = await stub.until_asked("key", times=times)
+        assert asked.arguments == (key,)
+    seen = stub.paths().count("tick")
+    await stub.until_asked("tick", times=seen + 2)
+    # In the middle of what is said, too.
+    prompt = tone(tmp_path / "long.wav", 500, 20).with_suffix("")
+    stub.answers["tick"] = answer(HUAWU_SAY=prompt, HUAWU_NEXT="wait")
+    await stub.until_asked("tick", times=seen + 3)
+    await asyncio.sleep(0.5)
+    stub.answers["key"] = answer(HUAWU_NEXT="hangup")
+    began = time.monotonic()
+    await call.press("1")
+    assert await call.ended(8) == 200
+    assert time.monotonic() - began < 5
+
+
+async def test_a_key_that_nobody_answers_is_a_miss_like_any_other(
+    stub: Stub, trunk: Phone, agent: Phone
+) -> None:
+    stub.answers = {"menu": enqueue(), "tick": answer(HUAWU_NEXT="wait")}
+    await stub.mirror("8001", "order")
+    call = await dial(trunk)
+    await stub.until_asked("tick")
+    await stub.die()
+    await call.press("1")
+    ringing = await agent.ringing(15)  # the fallback, after three misses
+    await call.hang_up()
+    await ringing.ended(3)
+
+
 @pytest.mark.parametrize(
     "case, status, causes",
     [
