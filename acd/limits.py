@@ -133,7 +133,7 @@ def _reached(domain: Domain, contact: Contact) -> str:
         return "nobody_able"
     if limits.nobody_signed_in and not _somebody_able(domain, contact, signed_in=True):
         return "nobody_signed_in"
-    if fresh and limits.length and _ahead(domain, contact) >= limits.length.max:
+    if fresh and limits.length and _is_full(domain, contact, limits.length.max):
         return "length"
     return "wait" if _waited_too_long(domain, contact) else ""
 
@@ -150,27 +150,27 @@ def _waited_too_long(domain: Domain, contact: Contact) -> bool:
     return domain.now - contact.entered >= longest - 0.001
 
 
-def _ahead(domain: Domain, contact: Contact) -> int:
-    """How many others wait in this contact's queue."""
-    return sum(
+def _is_full(domain: Domain, contact: Contact, most: int) -> bool:
+    """Do so many others wait on the line in this contact's queue?"""
+    if domain.router.waiting_in(contact.queue) <= most:  # all who have a place there, with this one
+        return False
+    others = sum(
         1
         for other in domain.contacts.values()
         if other.queue == contact.queue
         and other.stage is CallStage.WAITING
         and other.id != contact.id
     )
+    return others >= most
 
 
 def _somebody_able(domain: Domain, contact: Contact, *, signed_in: bool) -> bool:
     """Is there an agent (who is signed in) who could serve this contact in any of its rings?"""
     if not signed_in and _overflows(domain, contact):
         return True
-    widest = widest_requirement(domain, contact)
-    return any(
-        (agent.state is not AgentState.SIGNED_OUT or not signed_in)
-        and not widest.obstacle(agent.id, domain.company.agent(agent.id).skills)
-        for agent in domain.agents.values()
-    )
+    if contact.preferred and not _signed_out(domain, contact.preferred):
+        return True
+    return domain.router.anybody(widest_requirement(domain, contact), signed_in=signed_in)
 
 
 def _overflows(domain: Domain, contact: Contact) -> bool:

@@ -263,20 +263,20 @@ def test_fifty_agents_cost_less_than_200_microseconds() -> None:
     assert len(contacts) >= 5
 
     def cost(work: Callable[[], object]) -> float:
-        """Seconds of this process, the best of five."""
-        best = float("inf")
-        for _ in range(5):
-            begin = time.process_time()
-            work()
-            best = min(best, time.process_time() - begin)
-        return best
+        """Seconds of this process."""
+        begin = time.process_time()
+        work()
+        return time.process_time() - begin
 
     def count() -> None:
         total = 0
-        for number in range(200_000):
+        for number in range(40_000):
             total += number
 
-    # 4,000 rounds of this loop take about 200 microseconds on a machine that does nothing else.
-    rounds = cost(count) / 50
-    told = cost(lambda: [estimate(centre.book.domain, c, centre.book.at) for c in contacts])
-    assert told / len(contacts) < rounds
+    def tell() -> None:
+        for contact in contacts:
+            estimate(centre.book.domain, contact, centre.book.at)
+
+    # 4,000 rounds of that loop take about 200 microseconds on a machine that does nothing else.
+    shares = [cost(tell) / len(contacts) / (cost(count) / 10) for _ in range(9)]
+    assert min(shares) < 1, shares
