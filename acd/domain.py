@@ -76,6 +76,7 @@ class Domain:
     def reindex(self) -> None:
         """Make the router anew, after contacts, agents or the company were replaced."""
         self.router = Router(self.company)
+        self._queues: dict[str, frozenset[str]] = {}  # agent -> queues, once it was asked for
         for contact in self.contacts.values():
             self.router.touch(contact)
         for agent in self.agents.values():
@@ -222,13 +223,19 @@ class Domain:
         paused = agent.state is AgentState.NOT_READY
         wanted = MirrorAgent(
             agent=agent.id,
-            queues=self.company.queues_of(agent.id) if signed_in else frozenset(),
+            queues=self._queues_of(agent.id) if signed_in else frozenset(),
             paused=paused,
             reason=agent.reason if paused else "",
         )
         if self._mirrored.get(agent.id) != wanted:
             self._mirrored[agent.id] = wanted
             self.order(wanted)
+
+    def _queues_of(self, agent: str) -> frozenset[str]:
+        found = self._queues.get(agent)
+        if found is None:
+            found = self._queues[agent] = self.company.queues_of(agent)
+        return found
 
     def mirror_everybody(self) -> None:
         """Tell app_queue again about every agent: it may have been restarted."""

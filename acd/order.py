@@ -64,7 +64,7 @@ class Bucket:
         right: priority, threshold and aging of all of them.
     """
 
-    __slots__ = ("able", "anchors", "line", "mask", "owner", "right")
+    __slots__ = ("able", "aging", "anchors", "line", "mask", "oldest", "owner", "priority", "right")
 
     def __init__(
         self, able: int, mask: bytes, anchors: tuple[int, ...], right: Right, owner: object
@@ -75,16 +75,18 @@ class Bucket:
         self.right = right
         self.owner = owner  # the signature or the seat whose bucket it is
         self.line: list[Item] = []
+        self.priority, _, self.aging = right
+        self.oldest = 0.0  # place of the first in the line
 
 
 def shortlist(buckets: list[Bucket], now: float) -> list[Bucket]:
     """Of many buckets those among which the two most urgent heads are."""
     if len(buckets) < MANY:
         return buckets
-    found = [bucket for bucket in buckets if now - bucket.line[0][0] >= bucket.right[2]]
+    found = [bucket for bucket in buckets if now - bucket.oldest >= bucket.aging]
     if len(found) < 2:
-        top = max([bucket.right[0] for bucket in buckets])
-        found += [b for b in buckets if b.right[0] == top and b not in found]
+        top = max([bucket.priority for bucket in buckets])
+        found += [b for b in buckets if b.priority == top and b not in found]
     return found if len(found) > 1 else buckets
 
 
@@ -130,15 +132,18 @@ class Waiting:
 
     def __init__(self) -> None:
         self._live: set[int] = set()  # anchors with somebody under them
+        self._several = 0  # buckets with somebody in them and more than one anchor
         self._at: dict[int, list[Bucket]] = {}
 
     def add(self, bucket: Bucket, item: Item) -> None:
         """A contact waits in this bucket."""
         if not bucket.line:
+            self._several += len(bucket.anchors) > 1
             for anchor in bucket.anchors:
                 self._at.setdefault(anchor, []).append(bucket)
                 self._live.add(anchor)
         put_in(bucket.line, item)
+        bucket.oldest = bucket.line[0][0]
 
     def buckets(self) -> list[Bucket]:
         """Every bucket that has somebody in it, once."""
@@ -148,7 +153,10 @@ class Waiting:
     def remove(self, bucket: Bucket, item: Item) -> None:
         """A contact waits in this bucket no more."""
         take_out(bucket.line, item)
-        if not bucket.line:
+        if bucket.line:
+            bucket.oldest = bucket.line[0][0]
+        else:
+            self._several -= len(bucket.anchors) > 1
             for anchor in bucket.anchors:
                 others = self._at[anchor]
                 others.remove(bucket)
@@ -173,6 +181,6 @@ class Waiting:
         ]
         if own in self._live:
             found += at[own]
-        if len(found) > 1 and any(len(bucket.anchors) > 1 for bucket in found):
+        if self._several and len(found) > 1:
             found = list(dict.fromkeys(found))
         return found

@@ -44,14 +44,13 @@ def numbers(bits: int) -> list[int]:
     """The members of a bitset, ascending."""
     found: list[int] = []
     words = (bits.bit_length() + 63) // 64
-    base = 0
-    for word in struct.unpack(f"<{words}Q", bits.to_bytes(words * 8, "little")):
-        rest = word
-        while rest:
-            low = rest & -rest
-            found.append(base + low.bit_length() - 1)
-            rest ^= low
-        base += 64
+    for index, word in enumerate(struct.unpack(f"<{words}Q", bits.to_bytes(words * 8, "little"))):
+        if word:
+            rest, below = word, (index << 6) - 1
+            while rest:
+                low = rest & -rest
+                found.append(below + low.bit_length())
+                rest ^= low
     return found
 
 
@@ -141,6 +140,8 @@ class Roster:
         skills, and what asks for more than two stands under its two rarest.
         """
         names = [skill for skill, _ in requirement.every]
+        if len(names) < 3 and not requirement.any and not requirement.others:
+            return (self._anchor(tuple(sorted(names))),)
         ways = [[*names, skill] for skill, _ in requirement.any] or [names]
         ways += [[skill for skill, _ in other] for other in requirement.others]
         return tuple(dict.fromkeys(self._anchor(self._rarest(way)) for way in ways))

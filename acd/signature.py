@@ -14,7 +14,7 @@ from acd.order import Bucket, Right
 from acd.requirement import Requirement
 from acd.roster import Roster, Seat, numbers
 from acd.rules import Strategy
-from acd.strategies import VALUES
+from acd.strategies import VALUES, nothing
 
 Entry: TypeAlias = tuple[float, float, int, int]
 """(the strategy's number, idle since, the agent's number, the agent's stamp when it was made)."""
@@ -101,15 +101,20 @@ class Lines:
         """Up to ``count`` free agents who may serve, the strategy's choice first."""
         line = signature.line
         if not signature.kept:
-            seats, stamps = self._roster.seats, self._roster.stamps
-            free = numbers(signature.able & self._roster.ready)
-            line = sorted([signature.entry(seats[number], stamps) for number in free])
+            line = self._made(signature, numbers(signature.able & self._roster.ready))
             signature.used += 1
             if signature.used < 2 and len(line) <= self.LONG:
                 return line[:count]
             self._keep(signature, line)
         signature.credit = max(8, len(line) // 4)
         return self._fresh(signature, count)
+
+    def _made(self, signature: Signature, free: list[int]) -> list[Entry]:
+        """The line of these agents."""
+        seats, stamps = self._roster.seats, self._roster.stamps
+        if signature.value is nothing:
+            return sorted([(0, seats[n].agent.idle_since, n, stamps[n]) for n in free])
+        return sorted([signature.entry(seats[number], stamps) for number in free])
 
     def _fresh(self, signature: Signature, count: int) -> list[Entry]:
         """The first entries that are still true; stale ones before them are thrown away."""

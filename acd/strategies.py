@@ -43,7 +43,8 @@ VALUE_NAMES: Mapping[Strategy, str] = {
 Value = Callable[[Seat, Requirement], float]
 
 
-def _nothing(seat: Seat, requirement: Requirement) -> float:
+def nothing(seat: Seat, requirement: Requirement) -> float:
+    """All are equal: the idle time decides."""
     return 0
 
 
@@ -81,14 +82,14 @@ def _weight(seat: Seat, requirement: Requirement) -> float:
 
 
 VALUES: Mapping[Strategy, Value] = {
-    Strategy.LONGEST_IDLE: _nothing,
+    Strategy.LONGEST_IDLE: nothing,
     Strategy.BEST_SKILLED: _levels,
     Strategy.LEAST_OCCUPIED: occupancy,
     Strategy.FEWEST_CALLS: _calls,
     Strategy.ROUND_ROBIN: _turn,
     Strategy.LINEAR: _linear,
-    Strategy.RANDOM: _nothing,
-    Strategy.SPARE_FLEXIBLE: _nothing,
+    Strategy.RANDOM: nothing,
+    Strategy.SPARE_FLEXIBLE: nothing,
 }
 
 
