@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from acd import strategies
-from acd.company import Company
+from acd.company import Company, load_company
 from acd.rules import Exit, Limits, Strategy, WaitLimit
 from acd.simulation.replay import Replay, diff_lines, read_events, replay
 from telephony.events import InputKept, LimitReached, OfferMade, RecordedEvent
@@ -14,6 +14,10 @@ from tests.acd.simulation.golden import DAY, rules
 
 EVENTS = read_events(DAY)
 COMPANY, HOURS = rules()
+
+
+LIVE = DAY.parents[1] / "live_day"
+"""Recorded on a real Asterisk by tests/live/test_replay.py (SAVE_RECORDED_DAY), with its rules."""
 
 
 def feed(company: Company = COMPANY) -> Replay:
@@ -84,3 +88,10 @@ def test_an_offer_that_never_was_is_noticed() -> None:
     ]
     found = replay(changed, COMPANY, is_open=HOURS.is_open)
     assert [difference.at for difference in found.differences] == [first.at]
+
+
+def test_a_stretch_recorded_on_a_real_asterisk_is_reproduced() -> None:
+    events = read_events(LIVE / "day.jsonl.gz")
+    found = replay(events, load_company(LIVE))
+    assert diff_lines(found.differences + found.unexplained) == []
+    assert found.offers == sum(isinstance(event, OfferMade) for event in events) >= 5
