@@ -6,6 +6,7 @@ from it.
 """
 
 import os
+import re
 import time
 from collections.abc import AsyncIterator
 from datetime import datetime
@@ -21,7 +22,13 @@ from acd.company import Company
 from acd.wishes import ActionRefused
 from controller.setup import frontend
 from dashboards.live import LIVE
-from telephony.events import AgentState, TalkEnded
+from telephony.events import (
+    AgentState,
+    ConsultAnswered,
+    ConsultStarted,
+    HoldStarted,
+    TalkEnded,
+)
 from tests.dashboards.conftest import (
     PASSWORD,
     House,
@@ -259,3 +266,57 @@ async def test_a_contacts_record_tells_why_and_plays_what_was_said(
     await page.get_by_role("button", name="English").click()
     await expect(page.locator(".aside")).to_contain_text("Why this agent")
     await expect(page.locator(".story")).to_contain_text("answered after")
+
+
+async def test_the_desk_passes_a_caller_on(
+    page: Page,
+    address: str,
+    house: House,
+    today: Day,
+) -> None:
+    contact = [c for c, queue in today.queues.items() if queue == "returns"][-1]
+    now = time.time()
+    today.answer(now - 3, contact, "8005", 6.0)
+    await tell(house, today)
+    await sign_in(page, address, "8005")
+    await page.wait_for_url("**/desk")
+    await expect(page.locator(".call")).to_contain_text("通话中")
+    await page.keyboard.press("t")
+    dialog = page.get_by_role("dialog")
+    await expect(dialog.locator("[data-choice]")).to_have_count(7)
+    await picture(page, "desk-transfer")
+    await dialog.get_by_role("tab", name="号码").click()
+    number = dialog.locator("input[data-number]")
+    await number.fill("1381")
+    await expect(dialog.get_by_role("button", name="直接转接")).to_be_disabled()
+    await number.fill("199 0000")
+    await expect(dialog.get_by_role("button", name="直接转接")).to_be_enabled()
+    await dialog.get_by_role("tab", name="队列").click()
+    await dialog.locator('[data-choice="vip"]').get_by_role("button", name="直接转接").click()
+    await until(
+        lambda: house.actions.asked == [("transfer", contact, "queue", "vip", "agent:8005")]
+    )
+    await expect(dialog).to_be_hidden()
+
+    spoken = {"contact": contact, "agent": "8005"}
+    asked = {**spoken, "offer": 2, "target": "agent", "to": "8001"}
+    today.events += [
+        HoldStarted(at=now - 2, **spoken, offer=1, by="consult"),
+        ConsultStarted(at=now - 2, **asked, queue="returns", author="agent:8005"),
+        ConsultAnswered(at=now - 1, **asked),
+    ]
+    await tell(house, today)
+    await expect(page.locator("[data-second]")).to_contain_text("李娜 8001")
+    await expect(page.locator("[data-held]")).to_contain_text(re.compile(r"保持中 [01]:\d\d"))
+    for size, name in ((WALL, "desk-consult"), (SMALL, "desk-consult-1366")):
+        await page.set_viewport_size(size)
+        await picture(page, name)
+    await page.get_by_role("button", name="三方通话").click()
+    await until(lambda: house.actions.asked[-1] == ("conference", contact, "agent:8005"))
+    await page.get_by_role("button", name="English").click()
+    await page.get_by_role("button", name="Hand over").click()
+    await until(lambda: house.actions.asked[-1] == ("complete", contact, "agent:8005"))
+    await picture(page, "desk-consult-en")
+    house.actions.refuse = ActionRefused("no_consult", "nobody is asked")
+    await page.get_by_role("button", name="Back to caller").click()
+    await expect(page.get_by_role("alert")).to_contain_text("Nobody is being asked")

@@ -58,3 +58,13 @@ def test_names_of_growing_files() -> None:
     assert policy.parse_live_name(name) == ("huawu-1767198600.12", 3)
     for other in ("x.wav", "c-1-both.wav", "c-x-agent.wav", "c-1-agent.wav.tmp", "-1-agent.wav"):
         assert policy.parse_live_name(other) is None
+
+
+@pytest.mark.parametrize(
+    "length, fault",
+    [(9.0, "short"), (10.0, ""), (25.0, ""), (40.0, ""), (43.0, "long")],
+)
+def test_a_talk_with_a_hold_may_be_recorded_with_it_or_without(length: float, fault: str) -> None:
+    verdict = policy.judge(agent=length, customer=length, talked=10.0, held=30.0)
+    assert verdict.fault.startswith(fault)
+    assert bool(verdict.fault) == bool(fault)

@@ -4,9 +4,15 @@ import pytest
 
 from telephony.ami import AmiMessage
 from telephony.events import (
+    OUTSIDE,
     AgentAnswered,
     CallerLanded,
+    ColleagueAnswered,
+    ConsultBegun,
+    ConsultReturned,
+    LegHeld,
     LegHungUp,
+    LegJoined,
     OfferEnd,
     PairParted,
     Party,
@@ -171,3 +177,55 @@ def test_a_picture() -> None:
         "HUAWU_ENQUEUED": "1795299100.250",
         "HUAWU_LANGUAGE": "zh-CN",
     }
+
+
+# --- consultations, holds ------------------------------------------------------------------------
+
+
+def told(name: str, more: str = "") -> object:
+    words = f"UserEvent: {name}\nContact: {CONTACT}\nAgent: 8002\nOffer: 3\n{more}"
+    channel = "Channel: PJSIP/agent8001-00000008\nUniqueid: huawu-1795299116.8\n"
+    return wire_event(message("Event: UserEvent\n", channel, words), 5.0)
+
+
+@pytest.mark.parametrize(
+    "status, cause, result",
+    [
+        ("ANSWER", "16", None),
+        ("NOANSWER", "0", OfferEnd.TIMED_OUT),
+        ("BUSY", "17", OfferEnd.DECLINED),
+        ("CHANUNAVAIL", "21", OfferEnd.DECLINED),
+        ("GATE", "0", OfferEnd.NOT_LANDED),
+    ],
+)
+def test_how_a_consultation_came_back(status: str, cause: str, result: OfferEnd | None) -> None:
+    found = told("HuawuConsultEnded", f"Status: {status}\nCause: {cause}\n")
+    assert found == ConsultReturned(at=5.0, contact=CONTACT, offer=3, result=result)
+
+
+def test_the_steps_of_a_consultation() -> None:
+    leg = "PJSIP/agent8001-00000008"
+    assert told("HuawuConsulting") == ConsultBegun(at=5.0, contact=CONTACT, offer=3)
+    assert told("HuawuConsulted") == ColleagueAnswered(
+        at=5.0, contact=CONTACT, agent="8002", offer=3, channel=leg
+    )
+    assert told("HuawuJoined") == LegJoined(
+        at=5.0, contact=CONTACT, agent="8002", offer=3, channel=leg
+    )
+
+
+@pytest.mark.parametrize("name, on", [("Hold", True), ("Unhold", False)])
+def test_an_agents_hold_is_heard_and_a_callers_is_not(name: str, on: bool) -> None:
+    event = f"Event: {name}\n"
+    agents = message(event, AGENT.format(contact=CONTACT))
+    assert wire_event(agents, 5.0) == LegHeld(at=5.0, contact=CONTACT, agent="8001", on=on)
+    assert wire_event(message(event, CALLER.format(context="huawu-offer")), 5.0) is None
+
+
+def test_a_leg_outside_is_nobodys_and_no_caller() -> None:
+    text = CALLER.format(context="huawu-room").replace(
+        "Uniqueid: huawu-1795299105.7", "Uniqueid: huawu-1795299117.9"
+    )
+    found = wire_event(message("Event: Hangup\n", text, "Cause: 16\n"), 5.0)
+    assert isinstance(found, LegHungUp)
+    assert found.agent == OUTSIDE
