@@ -203,7 +203,7 @@ def _empty(queue: ImportedQueue, option: Option) -> None:
     turns_away = value not in _WAITS_FOR_EVER if option.name == "joinempty" else value not in _NEVER
     if turns_away:
         limits = queue.values.setdefault("limits", {})
-        limits["nobody_signed_in"] = {"announce": "nobody_signed_in"}
+        limits["nobody_signed_in"] = {"announce": "nobody_there"}
         before = queue.origin.get("limits")
         said = f"{option.name} = {option.value}"
         queue.origin["limits"] = f"{before}; {said}" if before else said

@@ -1,5 +1,6 @@
 """The AGI routes against a scripted channel: what is set on it, and in which order."""
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -93,6 +94,34 @@ async def test_a_menu_ends_with_the_queue_entry_on_the_channel_and_the_word_last
     assert channel.set[-1] == ("HUAWU_NEXT", "wait")
     assert "nobody_signed_in" in kept["HUAWU_SAY"]
     assert centre.service.stage(channel.uniqueid) is CallStage.WAITING
+
+
+async def test_what_the_menu_learned_goes_with_the_contact_and_stays_on_the_channel(
+    centre: Centre,
+) -> None:
+    channel = await centre.run("menu", Channel(keys="14"))
+    learned = {"intent": "returns", "order_state": "delivered"}
+    assert centre.memory.contacts[channel.uniqueid]["attributes"] == learned
+    kept = channel.variables["HUAWU_ATTRIBUTES"]
+    assert kept == "intent=returns&order_state=delivered"
+    centre.service.stop()
+
+    again = Centre()
+    entry = {"HUAWU_QUEUE": "returns", "HUAWU_LANGUAGE": "zh-CN"}
+    forged = f"{kept}&tier=emperor&evil=1"
+    await again.run("tick", Channel(HUAWU_ATTRIBUTES=forged, **entry))
+    assert again.memory.contacts[channel.uniqueid]["attributes"] == learned
+    assert again.memory.contacts[channel.uniqueid]["priority"] == 2  # rule return_in_hand
+    again.service.stop()
+
+
+async def test_a_queue_that_the_rules_have_lost_since_is_where_zero_leads(centre: Centre) -> None:
+    rules = centre.service.company
+    queues = {name: queue for name, queue in rules.queues.items() if name != "order"}
+    centre.service.adopt(dataclasses.replace(rules, queues=queues), version=2, author="mei")
+    channel = await centre.run("menu", Channel(keys="12"))
+    assert channel.variables["HUAWU_QUEUE"] == "general"
+    centre.service.stop()
 
 
 async def test_a_free_agent_rides_in_the_answer(centre: Centre) -> None:

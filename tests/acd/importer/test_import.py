@@ -124,7 +124,7 @@ def test_what_is_imported_loads_and_says_the_same(files: Files) -> None:
     assert (support.ring, support.wrap_up, support.threshold, support.priority) == (12, 30, 25, 3)
     assert support.limits.length is not None
     assert support.limits.length.max == 40
-    assert support.limits.nobody_signed_in == Exit(announce="nobody_signed_in")
+    assert support.limits.nobody_signed_in == Exit(announce="nobody_there")
     assert (support.announcements.every, support.announcements.wait) == (45, False)
     assert (support.record, after_sales.record, after_sales.music) == (False, True, "jazz")
 
