@@ -574,6 +574,19 @@ def test_a_talk_that_began_while_nobody_watched_ends_the_ticket() -> None:
     assert heir.ends() == [CallbackEnd.ANSWERED]
 
 
+def test_a_call_that_was_only_just_ordered_may_be_missing_in_a_picture() -> None:
+    book = Office()
+    book.asks("a")
+    book.ready("8001")
+    assert book.of("a").stage is CallStage.CALLING
+    book.pass_(1)
+    book.picture()
+    assert not book.tried()
+    book.pass_(UNDER_WAY)
+    book.picture()
+    assert book.tried() == [CallResult.FAILED]
+
+
 def test_a_call_is_looked_for_in_asterisk_soon() -> None:
     book = Office()
     book.asks("a")
