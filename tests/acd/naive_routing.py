@@ -8,7 +8,9 @@ from collections.abc import Iterable, Mapping
 from acd.agent import Agent
 from acd.company import Company
 from acd.contact import Contact
+from acd.domain import Domain
 from acd.requirement import Requirement
+from acd.routing import Match
 from acd.rules import Strategy
 from acd.strategies import draw
 from telephony.events import AgentState, CallStage
@@ -153,3 +155,17 @@ def could_serve(
     """Waiting contacts that this agent may take, the most urgent first."""
     waiting = [c for c in contacts.values() if c.waits and may_serve(c, agent, company, now)]
     return [contact.id for contact in sorted(waiting, key=lambda c: urgency(c, now))]
+
+
+def shadow(domain: Domain) -> None:
+    """From now on each decision of this domain's router must be the reference's too."""
+    router = domain.router
+    decide = router.next_match
+
+    def both(now: float) -> Match | None:
+        wanted = next_pair(domain.contacts, domain.agents, domain.company, now)
+        match = decide(now)
+        assert (match and (match.contact, match.agent)) == wanted, "the router lost its step"
+        return match
+
+    router.next_match = both  # type: ignore[method-assign]
