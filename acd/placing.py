@@ -107,9 +107,10 @@ def leave_queue(domain: Domain, contact: Contact) -> None:
 def wait_again(domain: Domain, contact: Contact) -> None:
     """After a restart or an adoption: the timers are set again, rings already due open."""
     queue = domain.company.queues.get(contact.queue)
-    if queue is None or contact.stage is not CallStage.WAITING:
+    if queue is None or contact.stage not in (CallStage.WAITING, CallStage.CALLBACK):
         return
-    domain.order(WakeAt(key=f"limit:{contact.id}", at=contact.entered + queue.limits.wait.max))
+    if not contact.promised:
+        domain.order(WakeAt(key=f"limit:{contact.id}", at=contact.entered + queue.limits.wait.max))
     if contact.preferred_until > domain.now:
         domain.order(WakeAt(key=f"preferred:{contact.id}", at=contact.preferred_until))
     open_rings(domain, contact)

@@ -11,6 +11,7 @@ from telephony.commands import KeepEntry, KeepWaiting, TakeOffer
 from telephony.events import (
     AgentWish,
     CallerArrived,
+    CallStage,
     ContactAnswered,
     ContactQueued,
     MenuFinished,
@@ -21,6 +22,7 @@ from telephony.events import (
     TimerFired,
 )
 from tests.acd.playbook import Playbook, company, offered_to
+from tests.acd.test_callbacks import Office
 
 
 def changed(queue: str, **fields: object) -> Company:
@@ -288,3 +290,20 @@ def test_a_limit_counts_from_the_entry_not_from_the_place() -> None:
     assert book.domain.contacts["c1"].exit == ""
     book.pass_(40)
     assert book.domain.contacts["c1"].exit == "voicemail"
+
+
+def test_a_ring_that_is_due_while_the_customer_is_called_back_opens_after_the_attempt() -> None:
+    book = Office(retry=30)
+    rings = [Ring(after=20, skills={"logistics": 1})]
+    logistics = book.company.queues["logistics"].model_copy(update={"rings": rings})
+    book.domain.company = book.company = replace(
+        book.company, queues={**book.company.queues, "logistics": logistics}
+    )
+    book.asks("c1", queue="logistics")
+    book.ready("8003")
+    assert book.of("c1").stage is CallStage.CALLING
+    book.pass_(25)
+    assert events(book, RequirementWidened) == []
+    book.customer_leg_gone("c1", 17)
+    assert [e.ring for e in events(book, RequirementWidened)] == [1]
+    assert "limit:c1" not in book.timers
