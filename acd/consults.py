@@ -115,10 +115,17 @@ def gather(domain: Domain, contact: Contact, consult: Consult) -> None:
     _watch(domain, contact)
 
 
-def go_back(domain: Domain, contact: Contact) -> None:
-    """The agent is brought back to the caller, the colleague is let go."""
+def go_back(domain: Domain, contact: Contact, consult: Consult) -> None:
+    """The agent is brought back to the caller, the colleague is let go.
+
+    An agent whose colleague is gone comes back by itself; one who left a colleague behind would
+    send that one to the caller.
+    """
+    if consult.leg:
+        domain.order(EndCall(contact=contact.id, channel=consult.leg))
+    else:
+        domain.order(EnterRoom(contact=contact.id, legs=(contact.leg,)))
     end_consult(domain, contact, ConsultEnd.CANCELLED)
-    domain.order(EnterRoom(contact=contact.id, legs=(contact.leg,)))
     _watch(domain, contact)
 
 
@@ -181,11 +188,16 @@ def see_answer(domain: Domain, contact: Contact, consult: Consult, leg: str) -> 
 
 
 def consult_returned(domain: Domain, event: ConsultReturned) -> None:
-    """The colleague did not answer or has hung up; the agent's leg enters the room next."""
+    """The colleague did not answer or has hung up; the agent's leg enters the room next.
+
+    After a consultation that was ended here this is its echo.
+    """
     contact = domain.contacts.get(event.contact)
     consult = contact.consult if contact else None
-    if contact is None or consult is None or consult.offer != event.offer:
+    if contact is None:
         domain.stray("ConsultReturned")
+        return
+    if consult is None or consult.offer != event.offer:
         return
     result = ConsultEnd.LEFT
     if event.result in MISSES:

@@ -67,7 +67,7 @@ def consult_step_wished(domain: Domain, event: ConsultStepWished) -> None:
     if consult.stage in (ConsultStage.CONFERENCE, ConsultStage.GATHERING):
         raise ActionRefused("in_conference", "all three talk already")
     if event.step is ConsultStep.CANCEL:
-        go_back(domain, contact)
+        go_back(domain, contact, consult)
         return
     if consult.stage is ConsultStage.RINGING:
         raise ActionRefused("not_answered", "nobody has answered yet")

@@ -30,6 +30,7 @@ from telephony.events import (
     CallStage,
     ConsultEnd,
     ConsultEnded,
+    ConsultReturned,
     ContactAnswered,
     ContactQueued,
     ContactTransferred,
@@ -310,10 +311,14 @@ def test_a_colleague_who_does_not_answer(
 def test_back_to_the_caller_and_the_next_question_has_its_own_number(book: TransferBook) -> None:
     book.ask()
     book.colleague_answers()
+    offer = book.consult.offer
     book.step("cancel")
     assert book.state("8002") is AgentState.READY
-    assert book.ordered(EnterRoom)[-1] == EnterRoom(contact="c1", legs=("leg-8001",))
+    assert book.ordered(EndCall) == [EndCall(contact="c1", channel="leg-8002")]
+    book.leg_gone("8002")
+    book.tell(ConsultReturned(at=book.at, contact="c1", offer=offer, result=None))
     book.joins("8001")
+    assert not book.domain.strays
     assert last(book, ConsultEnded).result is ConsultEnd.CANCELLED
     book.ask()
     assert book.consult.offer == 3
@@ -455,6 +460,15 @@ def test_the_colleague_hangs_up_while_asked(book: TransferBook) -> None:
     assert book.state("8002") is AgentState.READY
     assert book.state("8001") is AgentState.TALKING
     check(book)
+
+
+def test_back_to_the_caller_while_it_rings(book: TransferBook) -> None:
+    book.ask()
+    book.step("cancel")
+    assert book.ordered(EnterRoom)[-1] == EnterRoom(contact="c1", legs=("leg-8001",))
+    assert book.state("8002") is AgentState.READY
+    book.joins("8001")
+    assert len(book.ordered(FollowIntoRoom)) == 1
 
 
 @pytest.mark.parametrize("answered", [False, True])
