@@ -139,7 +139,7 @@ class Role:
 
 def roles(settings: Settings) -> list[Role]:
     """Ask every controller whether it is ready, and who holds the lease."""
-    return [_role(own) for own in settings.each_controller()]
+    return [_role(own) for own in as_running(settings).each_controller()]
 
 
 def _role(settings: Settings) -> Role:

@@ -19,14 +19,14 @@ def standby(stack: Stack) -> Role:
     return found
 
 
-async def two_are_ready(stack: Stack) -> None:
-    """Wait until one leads and the other could take over."""
+async def two_are_ready(stack: Stack, limit: float = 60.0) -> None:
+    """Wait until one leads and the other could take over: who died often is started later."""
 
     async def ready() -> bool:
         found = await asyncio.to_thread(roles, stack.settings)
         return sorted(role.role for role in found) == ["leader", "standby"]
 
-    await until(ready, 30, "one leads, one stands by")
+    await until(ready, limit, "one leads, one stands by")
 
 
 async def callers_wait(scene: Scene, number: int) -> list[Caller]:
