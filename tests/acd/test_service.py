@@ -19,7 +19,9 @@ from telephony.events import (
     CallStage,
     LegHungUp,
     MenuFinished,
+    Party,
     RecordedEvent,
+    TalkEnded,
 )
 from tests.acd.playbook import company
 from tests.telephony.until import until
@@ -140,3 +142,25 @@ async def test_a_cancelled_timer_does_not_fire() -> None:
     await desk.service.not_ready("8001", "lunch", "agent:8001")
     loop = asyncio.get_running_loop()
     assert not [t for t in desk.service._timers.values() if t.when() > loop.time()]
+
+
+async def test_what_the_log_remembers_is_used() -> None:
+    desk = Desk()
+    now = desk.service._clock.now()
+    talk = TalkEnded(
+        at=now, contact="x", queue="presale", agent="8001", offer=1, by=Party.CALLER, talked=9.0
+    )  # fmt: skip
+    desk.service.remember([("138", "8002", now - 86400)], [talk] * 50)
+    domain = desk.service.distribution.domain
+    assert domain.served.last_agent("138", 7, now) == "8002"
+    assert domain.pace.talks("presale").mean < 20
+
+
+async def test_a_place_is_changed_or_refused() -> None:
+    desk = Desk()
+    desk.call("c1")
+    await desk.service.change_place("c1", "supervisor:mei", priority=7)
+    assert desk.memory.contacts["c1"]["priority"] == 7
+    with pytest.raises(ActionRefused) as refused:
+        await desk.service.change_place("c1", "supervisor:mei", queue="nowhere")
+    assert refused.value.code == "unknown_queue"
