@@ -51,6 +51,7 @@ from telephony.events import (
     QueueEnd,
     QueueEntryEnded,
 )
+from tests.acd.naive_routing import shadow
 from tests.acd.playbook import Playbook, company
 
 NUMBER = "13800138000"
@@ -612,6 +613,7 @@ class Tickets(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.book = Office(first=self.first())
+        shadow(self.book.domain)
         self.count = 0
         self.seen = 0
         self.live: dict[str, str] = {}  # contact -> number: calls to customers in Asterisk

@@ -31,6 +31,7 @@ from telephony.events import (
     TransferTarget,
     TransferWished,
 )
+from tests.acd.naive_routing import shadow
 from tests.acd.transfer_book import TransferBook
 
 AGENTS = st.sampled_from(["8001", "8002", "8003", "8004"])
@@ -45,6 +46,7 @@ class TransferHistories(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.book = TransferBook(0.5)
+        shadow(self.book.domain)
         self.book.ready("8001", "8002", "8003", "8004")
         self.calls = 0
 
