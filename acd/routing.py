@@ -34,7 +34,7 @@ from acd.strategies import WINDOW, Flexibility, by_weight, draw, weight_classes
 
 __all__ = ["Match", "Router", "in_order", "may_prefer", "obstacle"]
 
-_CONTACT, _AGENT = 0, 1
+_AGENT, _CONTACT = 0, 1
 
 
 @dataclass(slots=True, kw_only=True)
