@@ -47,7 +47,7 @@ from telephony.events import (
 )
 
 #: Events that others than the distribution record.
-NOT_DECIDED = (MenuStepTaken, RecordingFinished, RulesChanged, TranscriptFinished)
+NOT_DECIDED = (MenuStepTaken, RecordingFinished, TranscriptFinished)
 #: Fields that say how a decision is told, not what was decided.
 TOLD = (("reason", OfferMade), ("seconds", EstimateTold))
 #: Kinds of timers whose time the rules say, and by how many seconds they may fire early or late.
@@ -55,6 +55,10 @@ RULED = frozenset({"wrap_up", "break", "widen", "preferred", "limit", "retry", "
 EARLY, LATE = 0.05, 2.0
 #: States that an agent can be in without a contact.
 FREE = frozenset({AgentState.SIGNED_OUT, AgentState.NOT_READY, AgentState.READY})
+
+
+RulesOf = Callable[[int], Company | None]
+"""The rules of a version (see ``RulesChanged``), if they are known."""
 
 
 class UnreadableDayError(ValueError):
@@ -119,11 +123,15 @@ def replay(
     *,
     is_open: Callable[[str, float], bool] = lambda _hours, _now: True,
     compare_from: float = 0.0,
+    rules_of: RulesOf = lambda _version: None,
 ) -> Replay:
     """Feed a recorded day to a fresh distribution and compare every decision.
 
     Args:
         events: in the order of the log.
+        company: the rules at its beginning.
+        rules_of: the rules of a version that was taken into use that day; where they are not known
+            the earlier ones stay, and what they decide otherwise is a difference.
         compare_from: Unix seconds; what lies before only warms the state up.
     """
     found = Replay()
@@ -132,9 +140,13 @@ def replay(
     timers: dict[str, float] = {}
     for recorded in decisions(events):
         at = recorded[0].at
-        cause = derive(recorded)
+        changed = next((event for event in recorded if isinstance(event, RulesChanged)), None)
+        cause = derive(recorded) if changed is None else None
         due = timers.get(cause.key, at) if isinstance(cause, TimerFired) else at
-        decided = Decision() if cause is None else feed(distribution, recorded, cause, at)
+        if changed:
+            decided = _adopt(distribution, changed, rules_of(changed.version))
+        else:
+            decided = Decision() if cause is None else feed(distribution, recorded, cause, at)
         _follow_timers(timers, cause, decided)
         if at < compare_from:
             continue
@@ -149,6 +161,12 @@ def replay(
             into = found.differences if cause else found.unexplained
             into.append(Difference(at=at, input=name, recorded=expected, decided=got))
     return found
+
+
+def _adopt(distribution: Distribution, changed: RulesChanged, rules: Company | None) -> Decision:
+    if rules is None:
+        return Decision()
+    return distribution.adopt(rules, changed.at, version=changed.version, author=changed.author)
 
 
 def _follow_timers(timers: dict[str, float], cause: Input | None, decided: Decision) -> None:
@@ -237,6 +255,8 @@ def _whole(distribution: Distribution, cause: Input) -> Input:
         return cause
     if isinstance(cause, NextStepAsked) and not cause.channel:
         return replace(cause, channel=contact.channel)
+    if isinstance(cause, AgentAnswered) and not cause.channel:
+        return replace(cause, channel="agent")
     if isinstance(cause, LegHungUp) and not cause.channel:
         return replace(cause, channel="agent" if cause.agent else contact.channel)
     return cause
@@ -246,7 +266,7 @@ def comparable(events: Iterable[RecordedEvent]) -> list[dict[str, Any]]:
     """A decision's events as they lie in the log, without its input and what only tells."""
     found = []
     for event in events:
-        if isinstance(event, InputKept):
+        if isinstance(event, InputKept | RulesChanged):
             continue
         plain: dict[str, Any] = json.loads(json.dumps(to_plain(event)))
         for name, kind in TOLD:

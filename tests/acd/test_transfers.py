@@ -6,6 +6,7 @@ import pytest
 
 from acd.contact import Contact
 from acd.queue_log import QueueLog
+from acd.simulation.replay import replay
 from acd.wishes import ActionRefused
 from telephony.commands import (
     EndCall,
@@ -13,6 +14,7 @@ from telephony.commands import (
     FollowIntoRoom,
     KeepEntry,
     KeepWaiting,
+    NextStep,
     OfferContact,
     PassOutside,
     PassToMenu,
@@ -43,8 +45,10 @@ from telephony.events import (
     OutsideReturned,
     Party,
     PictureTaken,
+    Question,
     RecordedEvent,
     TalkEnded,
+    WireEvent,
 )
 from tests.acd.playbook import offered_to
 from tests.acd.transfer_book import TransferBook
@@ -84,7 +88,7 @@ def check(book: TransferBook) -> None:
 # --- at once -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("credit", "kept"), [(1.0, 30), (0.5, 15), (0.0, 0)])
+@pytest.mark.parametrize("credit, kept", [(1.0, 30), (0.5, 15), (0.0, 0)])
 def test_a_queue_grants_its_share_of_the_time_waited_before(credit: float, kept: float) -> None:
     book = TransferBook(credit)
     book.call("c1")
@@ -102,8 +106,10 @@ def test_a_queue_grants_its_share_of_the_time_waited_before(credit: float, kept:
     kinds = book.kinds("c1")
     assert kinds.index("ContactTransferred") < kinds.index("TalkEnded") < len(kinds) - 1
     entry, back = book.ordered(KeepEntry, ReturnToWaiting)[-2:]
-    assert isinstance(entry, KeepEntry) and entry.queue == "logistics"
-    assert isinstance(back, ReturnToWaiting) and back.channel == "ch-c1"
+    assert isinstance(entry, KeepEntry)
+    assert entry.queue == "logistics"
+    assert isinstance(back, ReturnToWaiting)
+    assert back.channel == "ch-c1"
     for name in ("presale", "logistics"):
         assert book.figures.queue(name, book.at).offered == 1
     assert book.figures.queue("presale", book.at).transferred == 1
@@ -196,7 +202,7 @@ def test_nobody_outside_answers(book: TransferBook) -> None:
 
 
 @pytest.mark.parametrize(
-    ("target", "to", "attended", "code"),
+    "target, to, attended, code",
     [
         ("queue", "nowhere", False, "unknown_queue"),
         ("agent", "9999", False, "unknown_agent"),
@@ -285,7 +291,7 @@ def test_the_queues_best_free_agent_is_asked(book: TransferBook) -> None:
 
 
 @pytest.mark.parametrize(
-    ("result", "state", "end"),
+    "result, state, end",
     [
         (OfferEnd.DECLINED, AgentState.NOT_READY, ConsultEnd.DECLINED),
         (OfferEnd.TIMED_OUT, AgentState.NOT_READY, ConsultEnd.TIMED_OUT),
@@ -700,3 +706,36 @@ def test_a_leg_of_a_contact_that_is_gone_is_a_stray(book: TransferBook) -> None:
     book.caller_hangs_up("c1")
     book.tell(LegHungUp(at=book.at, contact="c1", channel="x", agent=OUTSIDE, cause=16))
     assert book.domain.strays["LegHungUp"] == 1
+
+
+class Ticking(TransferBook):
+    """A decision has a moment of its own, as in a log."""
+
+    def tell(self, event: WireEvent | Question) -> NextStep | None:
+        self.at += 0.001
+        return super().tell(event)
+
+
+def test_a_recorded_transfer_is_replayed() -> None:
+    book = Ticking()
+    steps = [
+        lambda: book.talk(),
+        lambda: book.ready("8002", "8003"),
+        lambda: book.hold(on=True),
+        lambda: book.hold(on=False),
+        lambda: book.ask(),
+        lambda: book.colleague_answers(),
+        lambda: book.step("conference"),
+        lambda: book.joins("8001"),
+        lambda: book.joins("8002", 2),
+        lambda: book.leg_gone("8001"),
+        lambda: book.pass_on("queue", "logistics", by="agent:8002"),
+        lambda: book.answer("c1"),
+        lambda: book.agent_hangs_up("c1"),
+    ]
+    for step in steps:
+        step()
+        book.pass_(1.5)
+    found = replay(book.events, book.company)
+    assert found.decisions > len(steps)
+    assert (found.differences, found.unexplained) == ([], [])
