@@ -6,13 +6,14 @@ import functools
 import json
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from acd.company import Company, load_company
 from controller.problems import ProblemError
+from controller.rules import RuleVersion, RuleVersions
 from controller.settings import Settings
 from ivr.hours import OpeningHours, load_hours
 from telephony.events import RecordedEvent
@@ -139,7 +140,14 @@ def replay(
     if company:
         _compare(firm, Firm.load(company), [e for e in events if e.at >= start], seed, as_json)
         return True
-    found = feed_back(events, firm.company, is_open=firm.hours.is_open, compare_from=start)
+    versions = {version.number: version for version in RuleVersions(settings.rules_dir).all()}
+    found = feed_back(
+        events,
+        _rules_at(versions, events[0].at, firm) if _is_date(day) else firm.company,
+        is_open=firm.hours.is_open,
+        compare_from=start,
+        rules_of=lambda number: versions[number].load() if number in versions else None,
+    )
     wrong = [*found.unexplained, *found.differences]
     if as_json:
         plain = {
@@ -157,6 +165,16 @@ def replay(
             + (f"{len(wrong)} came out differently" if wrong else "all came out the same")
         )
     return not wrong
+
+
+def _rules_at(versions: Mapping[int, RuleVersion], at: float, firm: Firm) -> Company:
+    """The rules that held then, as far as they were kept."""
+    before = [number for number, version in versions.items() if version.at <= at]
+    return versions[max(before)].load() if before else firm.company
+
+
+def _is_date(day: str) -> bool:
+    return day == "today" or bool(DAY.fullmatch(day))
 
 
 def _compare(
@@ -186,7 +204,7 @@ def _events(
     from acd.simulation.replay import UnreadableDayError, read_events
 
     start = 0.0
-    if day == "today" or DAY.fullmatch(day):
+    if _is_date(day):
         zone = firm.hours.zone
         date = (
             datetime.datetime.now(zone).date()

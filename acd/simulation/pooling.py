@@ -29,8 +29,8 @@ from acd.simulation.twin import Twin
 
 TYPES = 6
 AGENTS = 90
-RATE = 1.4 / 60  # arrivals per second of each type
 SERVICE = 600.0  # mean seconds
+LOAD = TYPES * 1.4 * SERVICE / 60  # erlangs
 THRESHOLD = 30.0  # seconds, for the service level
 #: Two things that fall together are some microseconds apart in the twin.
 AT_ONCE_SECONDS = 1e-3
@@ -86,9 +86,9 @@ def skills_of(number: int, skills: int) -> list[int]:
     return [primary, *(others[shift:] + others[:shift])[: skills - 1]]
 
 
-def script(callers: int, rng: np.random.Generator) -> Script:
-    """So many callers of random types."""
-    times = BEGIN + 1 + np.cumsum(rng.exponential(1 / (TYPES * RATE), callers))
+def script(callers: int, load: float, rng: np.random.Generator) -> Script:
+    """So many callers of random types; ``load`` in erlangs."""
+    times = BEGIN + 1 + np.cumsum(rng.exponential(SERVICE / load, callers))
     talks = rng.exponential(SERVICE, callers)
     kinds = rng.integers(TYPES, size=callers)
     calls = [
@@ -112,13 +112,15 @@ class Row:
     primary: float  # share of calls that an agent took whose primary skill it was
 
 
-def run(skills: int, strategy: Strategy, callers: int, seed: int) -> list[Entry]:
+def run(
+    skills: int, strategy: Strategy, callers: int, seed: int, load: float = LOAD
+) -> list[Entry]:
     """The queue entries of one run, in the order of arrival."""
     rng = np.random.default_rng(seed)
     firm = company(skills, strategy)
     watch = Watch(firm)
     twin = Twin(company=firm, rng=rng, hear=watch.hear, phones=AT_ONCE, tick=0)
-    twin.play(script(callers, rng), until=BEGIN + 1e9)
+    twin.play(script(callers, load, rng), until=BEGIN + 1e9)
     if watch.figures.imbalance:
         raise AssertionError("offered is not the sum of the ends and those who wait")
     return watch.entries

@@ -1,5 +1,6 @@
 """What is kept for a replay comes back as it was; files that are no days are told so."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -202,3 +203,24 @@ def test_patience_is_the_time_waited_over_the_number_who_gave_up() -> None:
     book.pass_(4)
     book.answer("c")
     assert Recorded(book.events).patience() == pytest.approx(52, abs=0.1)
+
+
+def test_a_day_on_which_the_rules_changed() -> None:
+    book = Recorder()
+    book.ready("8004", "8003")
+    book.call("a", "logistics")
+    book.answer("a")  # 8004 knows too little of it
+    other = company(wrap_up=30)
+    low = other.queues["logistics"].model_copy(update={"skills": {"logistics": 1}})
+    other = dataclasses.replace(other, queues={**other.queues, "logistics": low})
+    book.call("b", "logistics")  # waits: 8003 talks
+    book.at += 1
+    book.take(book.distribution.adopt(other, book.at, version=2, author="supervisor:mei"))
+    assert book.domain.contacts["b"].agent == "8004"
+    book.answer("b")
+    book.pass_(20)
+    book.agent_hangs_up("a")
+    book.pass_(40)
+    found = replay(book.events, company(), rules_of={2: other}.get)
+    assert (found.differences, found.unexplained) == ([], [])
+    assert replay(book.events, company()).unexplained
