@@ -51,7 +51,7 @@ RING = 5
 """Seconds an agent's phone rings, in the copied company."""
 WRAP_UP = 3
 """Seconds for notes after a call, in the copied company."""
-CALLBACK = "attempts: 3, retry: 6, ring: 8"
+CALLBACK = "attempts: 3, retry: 6, ring: 15"
 """Seconds between two attempts to call a customer back, and of one, in the copied company."""
 SPARE_DESCRIPTORS = 8
 """Open files that may come and go: pooled connections to the stores, a log being turned."""
