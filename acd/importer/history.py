@@ -2,12 +2,13 @@
 
 The log knows less than we record: no menu, no wrap-up, no skills. What it says is taken, nothing
 is invented: an agent's ring began as long before the answer as the row says, notes after a call
-take no time, and a contact without an end in the log has none here.
+take no time, and a contact without an end in the log has none here. What the log tells in one row
+and we in two steps (arrived, then queued; signed in, then ready) is a moment apart.
 """
 
 import gzip
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,6 +32,8 @@ from telephony.events import (
     TalkEnded,
 )
 
+#: Seconds between two steps that are one row of the log.
+MOMENT = 0.001
 #: Rows that say nothing about a call or an agent's state.
 _PASSED_OVER = frozenset(
     {"QUEUESTART", "CONFIGRELOAD", "DID", "INFO", "SYSCOMPAT", "RINGCANCELED", "ABANDONED",
@@ -130,18 +133,22 @@ class History:
     Args:
         queue_of: a queue's id by the name in the log; None for one that is not imported.
         agent_of: an agent's extension by the log's word for them; "" when there is none.
+        static: extensions of the members that stand in queues.conf: signed in all the time.
     """
 
     queue_of: Callable[[str], str | None]
     agent_of: Callable[[str], str]
+    static: Collection[str] = ()
     problems: list[Problem] = field(default_factory=list)
     events: list[RecordedEvent] = field(default_factory=list)
     _calls: dict[str, _Entry] = field(default_factory=dict)
     _states: dict[str, AgentState] = field(default_factory=dict)
     _member_of: dict[str, set[str]] = field(default_factory=dict)
 
-    def take(self, rows: Iterable[Row]) -> None:
+    def take(self, rows: Sequence[Row]) -> None:
         """All rows, in the order of their time."""
+        for agent in self.static if rows else ():
+            self._come(rows[0].at - MOMENT, agent)
         for row in rows:
             try:
                 self._take(row)
@@ -170,10 +177,10 @@ class History:
         elif row.event in ("REMOVEMEMBER", "AGENTLOGOFF", "AGENTCALLBACKLOGOFF"):
             self._signed_out(row)
         elif row.event in ("PAUSE", "PAUSEALL"):
-            self._change(row, self._agent(row), AgentState.NOT_READY, row.data[0] or "break"
+            self._change(row.at, self._agent(row), AgentState.NOT_READY, row.data[0] or "break"
                          if row.data else "break")  # fmt: skip
         elif row.event in ("UNPAUSE", "UNPAUSEALL"):
-            self._change(row, self._agent(row), AgentState.READY, "")
+            self._change(row.at, self._agent(row), AgentState.READY, "")
         elif row.event == "ENTERQUEUE":
             self._enter(row)
         elif row.event == "RINGNOANSWER":
@@ -194,7 +201,9 @@ class History:
         if (before := self._calls.pop(row.call, None)) is None:
             caller = re.sub(r"\D", "", row.data[1]) if len(row.data) > 1 else ""
             self.events.append(
-                ContactArrived(at=row.at, contact=row.call, channel="", caller=caller, dialled="")
+                ContactArrived(
+                    at=row.at - MOMENT, contact=row.call, channel="", caller=caller, dialled=""
+                )
             )
         elif not before.agent:  # went on to another queue without a word
             self._end_entry(row.call, before, row.at, QueueEnd.OVERFLOWED)
@@ -207,6 +216,7 @@ class History:
 
     def _offer(self, row: Row, entry: _Entry, agent: str, rang: float) -> None:
         entry.offers += 1
+        self._come(max(entry.entered, row.at - rang) - 2 * MOMENT, agent)
         self.events.append(
             OfferMade(
                 at=max(entry.entered, row.at - rang),
@@ -252,7 +262,7 @@ class History:
             )
         )
         self._end_entry(row.call, entry, row.at, QueueEnd.ANSWERED, waited)
-        self._change(row, agent, AgentState.TALKING, entry.queue, row.call)
+        self._change(row.at, agent, AgentState.TALKING, entry.queue, row.call)
 
     def _talked(self, row: Row) -> None:
         entry = self._entry(row)
@@ -270,8 +280,8 @@ class History:
                 talked=row.seconds(index),
             )
         )
-        self._change(row, entry.agent, AgentState.WRAP_UP, entry.queue, row.call)
-        self._change(row, entry.agent, AgentState.READY, "wrap_up_over")
+        self._change(row.at, entry.agent, AgentState.WRAP_UP, entry.queue, row.call)
+        self._change(row.at, entry.agent, AgentState.READY, "wrap_up_over")
         self._end(row, CallStage.AFTER)
 
     def _left(self, row: Row) -> None:
@@ -306,18 +316,23 @@ class History:
     def _signed_in(self, row: Row) -> None:
         agent = self._agent(row)
         self._member_of.setdefault(agent, set()).add(row.queue)
-        if self._states.get(agent, AgentState.SIGNED_OUT) is AgentState.SIGNED_OUT:
-            self._change(row, agent, AgentState.READY, "signed_in")
+        self._come(row.at, agent)
 
     def _signed_out(self, row: Row) -> None:
         agent = self._agent(row)
         queues = self._member_of.setdefault(agent, set())
         queues.discard(row.queue)
         if not queues or row.queue == "NONE":
-            self._change(row, agent, AgentState.SIGNED_OUT, "signed_out")
+            self._change(row.at, agent, AgentState.SIGNED_OUT, "signed_out")
+
+    def _come(self, at: float, agent: str) -> None:
+        """The agent signs in and is ready, unless that is so already."""
+        if self._states.get(agent, AgentState.SIGNED_OUT) is AgentState.SIGNED_OUT:
+            self._change(at, agent, AgentState.NOT_READY, "signed_in")
+            self._change(at + MOMENT, agent, AgentState.READY, "")
 
     def _change(
-        self, row: Row, agent: str, state: AgentState, reason: str, contact: str = ""
+        self, at: float, agent: str, state: AgentState, reason: str, contact: str = ""
     ) -> None:
         previous = self._states.get(agent, AgentState.SIGNED_OUT)
         if state is previous:
@@ -326,7 +341,7 @@ class History:
         self._states[agent] = state
         self.events.append(
             AgentStateChanged(
-                at=row.at,
+                at=at,
                 agent=agent,
                 state=state,
                 previous=previous,

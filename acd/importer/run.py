@@ -141,7 +141,8 @@ def _people(file: Path, queues: Sequence[ImportedQueue], problems: list[Problem]
 def _history(queues: Sequence[ImportedQueue], rows: Sequence[Row], agent_of: object) -> History:
     assert callable(agent_of)
     ids = {queue.title: queue.id for queue in queues}
-    history = History(queue_of=ids.get, agent_of=agent_of)
+    static = {member.extension: None for queue in queues for member in queue.members}
+    history = History(queue_of=ids.get, agent_of=agent_of, static=static)
     history.take(rows)
     return history
 

@@ -11,7 +11,7 @@ from acd.company import load_company
 from acd.figures import Figures
 from acd.importer.run import HISTORY, FolderTaken, ImportReport, import_company
 from acd.rules import Exit, Strategy
-from acd.simulation.replay import read_events
+from acd.simulation.replay import read_events, replay
 from store.source import BadFile
 
 QUEUES = """\
@@ -173,7 +173,22 @@ def test_the_history_has_the_figures_of_the_log(files: Files) -> None:
         "ContactAnswered",
     ]  # fmt: skip
     states = [e.state for e in events if getattr(e, "agent", "") == "8001" and hasattr(e, "state")]
-    assert states == ["ready", "not_ready", "signed_out"]
+    assert states == ["not_ready", "ready", "not_ready", "signed_out"]
+
+
+def test_the_history_can_be_replayed_under_the_imported_rules(files: Files) -> None:
+    files.run()
+    company = load_company(files.into)
+    found = replay(read_events(files.into / HISTORY), company)
+    queued = [
+        event
+        for difference in found.differences
+        for event in difference.decided
+        if event["kind"] == "OfferMade"
+    ]
+    assert found.offers == 2
+    assert {event["agent"] for event in queued} <= {"8001", "8002"}
+    assert queued, "the same callers meet our own distribution"
 
 
 def test_rotated_and_packed_logs_come_in_the_order_of_time_and_once(files: Files) -> None:
