@@ -50,6 +50,8 @@ class Talk:
     first: str
     phone: PhoneCall
     agent: PhoneCall
+    trunk: Phone
+    first_phone: Phone
     second: Phone
 
     def heard(self, who: str, hertz: int) -> float:
@@ -93,7 +95,7 @@ async def talk(stub: Stub, node: Node, tmp_path: Path) -> AsyncIterator[Talk]:
         yield Talk(
             stub=stub, folder=tmp_path, contact=answered.get("Contact"),
             caller=stub.asked[0].channel, first=answered.get("Channel"), phone=call, agent=ringing,
-            second=second,
+            trunk=trunk, first_phone=first, second=second,
         )  # fmt: skip
 
 
@@ -187,6 +189,31 @@ async def test_a_caller_whom_all_have_left_waits_again(talk: Talk, stub: Stub) -
     await talk.agent.hang_up()
     await stub.until_asked("tick", 10, times=asked + 1)
     await talk.phone.hang_up()
+
+
+async def test_who_has_handed_over_is_free_and_who_took_over_is_not(
+    talk: Talk, stub: Stub
+) -> None:
+    """The gate goes with the legs: 8001 rings for the next caller, 8002 does not."""
+    await talk.consult()
+    second, channel = await talk.second_answers()
+    await stub.link.action(
+        "Setvar", [("Channel", talk.first), ("Variable", "HUAWU_TAKEN"), ("Value", "1")]
+    )
+    await enter(stub, channel)
+    await stub.redirect(talk.caller, "huawu-hold", "come")
+    await talk.agent.ended(5)
+    stub.answers |= {
+        "tick": offer("8002", number=1),
+        "offer-ended": offer("8001", number=2),
+    }
+    other = await talk.trunk.dial("8000", number="13900000000")
+    ringing = await talk.first_phone.ringing(10)
+    assert ringing.number == "13900000000"
+    assert talk.second.is_quiet
+    await other.hang_up()
+    await talk.phone.hang_up()
+    await second.ended(5)
 
 
 async def test_a_phone_cannot_transfer_by_itself(talk: Talk, node: Node) -> None:
