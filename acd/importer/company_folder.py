@@ -1,6 +1,6 @@
 """The imported company as files that people go on editing: every line says where it came from."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,36 +36,48 @@ def join_people(
         )
         for person in people
     }
-
-    def give(extension: str, name: str, skill: str, level: int, origin: str) -> None:
-        agent = agents.get(extension)
-        if agent is None:
-            agent = agents[extension] = ImportedAgent(
-                extension, name or extension, f"{origin}; not in agents.csv", {}, []
-            )
-        agent.skills.setdefault(skill, level)
-
     for queue in queues:
-        for member in queue.members:
-            give(member.extension, member.name, queue.id, level_of(member.penalty), "queues.conf")
-        for person in people:
-            names = {name.lower(): penalty for name, penalty in person.queues.items()}
-            levels = {name.lower(): level for name, level in person.skills.items()}
-            for name in (queue.title.lower(), queue.id):
-                if name in names:
-                    give(person.extension, "", queue.id, level_of(names[name]), "")
-                elif name in levels:
-                    give(person.extension, "", queue.id, levels[name], "")
+        for extension, name, level, origin in _members(queue, people):
+            _give(agents, extension, name, queue.id, level, origin)
         if not any(queue.id in agent.skills for agent in agents.values()):
             for extension in sorted(seen.get(queue.title, ())):
-                give(extension, "", queue.id, 10, "queue_log")
+                _give(agents, extension, "", queue.id, 10, "queue_log")
     known = {name for queue in queues for name in (queue.title.lower(), queue.id)}
     for person in people:
         agents[person.extension].notes += [
-            f"skill {name}: no queue asks for it" for name in person.skills
+            f"skill {name}: no queue asks for it"
+            for name in person.skills
             if name.lower() not in known
-        ]  # fmt: skip
+        ]
     return list(agents.values())
+
+
+def _members(queue: ImportedQueue, people: Sequence[Person]) -> Iterator[tuple[str, str, int, str]]:
+    """Extension, name, level and origin of who belongs to a queue; the first word counts."""
+    for member in queue.members:
+        yield member.extension, member.name, level_of(member.penalty), "queues.conf"
+    for person in people:
+        penalties = {name.lower(): penalty for name, penalty in person.queues.items()}
+        levels = {name.lower(): level for name, level in person.skills.items()}
+        for name in (queue.title.lower(), queue.id):
+            if name in penalties:
+                yield person.extension, "", level_of(penalties[name]), ""
+            elif name in levels:
+                yield person.extension, "", levels[name], ""
+
+
+def _give(
+    agents: dict[str, ImportedAgent],
+    extension: str,
+    name: str,
+    skill: str,
+    level: int,
+    origin: str,
+) -> None:
+    if extension not in agents:
+        origin = f"{origin}; not in agents.csv"
+        agents[extension] = ImportedAgent(extension, name or extension, origin, {}, [])
+    agents[extension].skills.setdefault(skill, level)
 
 
 def settle_strategies(queues: Sequence[ImportedQueue], agents: Sequence[ImportedAgent]) -> None:

@@ -314,9 +314,16 @@ def _rule(
             )
         )
         return
+    rings = _rings(queue, changes[named.value])
+    if rings:
+        queue.values["rings"] = rings
+        queue.origin["rings"] = f"defaultrule = {named.value}"
+
+
+def _rings(queue: ImportedQueue, steps: _Steps) -> list[dict[str, Any]]:
     highest: int | None = None
     rings: list[dict[str, Any]] = []
-    for seconds, text, line in sorted(changes[named.value]):
+    for seconds, text, line in sorted(steps):
         before = highest
         if text.startswith(("+", "-")):
             highest = None if before is None else max(0, before + int(text))
@@ -332,6 +339,4 @@ def _rule(
                 f"penaltychange at {seconds} s (queuerules.conf, line {line}): no equal; "
                 "a ring never narrows the search"
             )
-    if rings:
-        queue.values["rings"] = rings
-        queue.origin["rings"] = f"defaultrule = {named.value}"
+    return rings

@@ -11,6 +11,7 @@ from acd.importer.asterisk_config import read_asterisk_config
 from acd.importer.company_folder import (
     CUSTOMERS_TEXT,
     HOURS_TEXT,
+    ImportedAgent,
     agents_text,
     join_people,
     menu_text,
@@ -79,28 +80,30 @@ def import_company(
     agents = join_people(queues, people, members_seen(rows, agent_of))
     settle_strategies(queues, agents)
     history = _history(queues, rows, agent_of)
-    return _write(
-        into,
-        {
-            "queues.yaml": queues_text(queues, queues_conf.name),
-            "agents.yaml": agents_text(agents),
-            "routing.yaml": routing_text(),
-            "hours.yaml": HOURS_TEXT,
-            "customers.yaml": CUSTOMERS_TEXT,
-            "menus/main.yaml": menu_text(queues[0].id),
-        },
-        history,
-        ImportReport(
-            folder=into,
-            queues=len(queues),
-            agents=len(agents),
-            events=len(history.events),
-            unfinished=history.unfinished,
-            written=True,
-            problems=[*problems, *history.problems],
-            notes=[f"[{queue.title}] {note}" for queue in queues for note in queue.notes],
-        ),
+    report = ImportReport(
+        folder=into,
+        queues=len(queues),
+        agents=len(agents),
+        events=len(history.events),
+        unfinished=history.unfinished,
+        written=True,
+        problems=[*problems, *history.problems],
+        notes=[f"[{queue.title}] {note}" for queue in queues for note in queue.notes],
     )
+    return _write(into, _texts(queues, agents, queues_conf.name), history, report)
+
+
+def _texts(
+    queues: Sequence[ImportedQueue], agents: Sequence[ImportedAgent], source: str
+) -> dict[str, str]:
+    return {
+        "queues.yaml": queues_text(queues, source),
+        "agents.yaml": agents_text(agents),
+        "routing.yaml": routing_text(),
+        "hours.yaml": HOURS_TEXT,
+        "customers.yaml": CUSTOMERS_TEXT,
+        "menus/main.yaml": menu_text(queues[0].id),
+    }
 
 
 def _queues(file: Path, problems: list[Problem]) -> list[ImportedQueue]:
