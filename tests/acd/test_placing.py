@@ -97,6 +97,18 @@ def test_an_overflow_ring_moves_the_contact_with_its_place() -> None:
     assert book.figures.queue("vip", book.at).ends[QueueEnd.OVERFLOWED] == 1
 
 
+def test_rings_count_from_the_place_not_from_the_entry() -> None:
+    of = changed("vip", rings=[Ring(after=20, overflow="logistics")])
+    rings = [Ring(after=50, skills={"logistics": 2}), Ring(after=10, drop=["mandarin"])]
+    logistics = of.queues["logistics"].model_copy(update={"rings": rings})
+    book = Playbook(replace(of, queues={**of.queues, "logistics": logistics}))
+    book.call("c1", "vip")
+    book.pass_(49)
+    assert events(book, RequirementWidened) == []
+    book.pass_(1)  # 50 s since it came, 30 s in this queue; the second ring is due as well
+    assert [e.ring for e in events(book, RequirementWidened)] == [1, 2]
+
+
 def test_overflows_never_run_in_a_circle() -> None:
     of = changed("vip", rings=[Ring(after=20, overflow="presale")])
     presale = of.queues["presale"].model_copy(update={"rings": [Ring(after=5, overflow="vip")]})
@@ -287,7 +299,7 @@ def test_a_limit_counts_from_the_entry_not_from_the_place() -> None:
     book = Playbook(replace(of, queues={**of.queues, "vip": vip}))
     book.call("c1", "vip")
     book.pass_(150)
-    assert book.domain.contacts["c1"].exit == ""
+    assert isinstance(book.tick("c1"), KeepWaiting)
     book.pass_(40)
     assert book.domain.contacts["c1"].exit == "voicemail"
 
