@@ -45,6 +45,8 @@ from telephony.events import (
 
 #: Seconds until another agent calls when the first one has spoiled the attempt.
 PAUSE = 5.0
+#: The dialplan's context in which an agent who was called first waits.
+AGENT_FIRST = "huawu-agent-first"
 #: What callers hear.
 PROMISED, NO_NUMBER = "callback_promised", "callback_no_number"
 #: Stages in which a customer is on the line with us.
@@ -188,7 +190,12 @@ def agent_waits(domain: Domain, event: AgentWaits) -> None:
         domain.stray("AgentWaits")
         domain.order(EndCall(contact=event.contact, channel=event.channel))
         return
-    contact.partner, contact.changed = event.channel, domain.now
+    _call_for(domain, contact, event.channel)
+
+
+def _call_for(domain: Domain, contact: Contact, partner: str) -> None:
+    """Call the customer for an agent who waits on this channel."""
+    contact.partner, contact.changed = partner, domain.now
     call_customer(domain, contact)
     domain.order(WakeAt(key=f"calling:{contact.id}", at=domain.now + UNDER_WAY))
 
@@ -458,7 +465,7 @@ def restore_callback(domain: Domain, contact: Contact) -> None:
 
 
 def compare_callback(
-    domain: Domain, contact: Contact, caller: LegFound | None, *, agent_leg: bool
+    domain: Domain, contact: Contact, caller: LegFound | None, agent_leg: LegFound | None
 ) -> bool:
     """A ticket against a picture: what is in flight is found there, what is not has failed.
 
@@ -478,9 +485,11 @@ def compare_callback(
     elif caller is None and domain.now - contact.changed >= UNDER_WAY:
         if contact.reached or contact.partner or not _agent_first(domain, contact):
             _not_reached(domain, contact, CallResult.FAILED)
-        elif not agent_leg:
+        elif agent_leg is None:
             end_offer(domain, contact, OfferEnd.UNREACHABLE)
             _forget_attempt(domain, contact)
+        elif agent_leg.context == AGENT_FIRST:
+            _call_for(domain, contact, agent_leg.channel)  # answered while nobody watched
     return True
 
 

@@ -57,8 +57,8 @@ def picture_taken(domain: Domain, event: PictureTaken) -> None:
         if contact.stage in (CallStage.CALLBACK, CallStage.CALLING):
             if contact.changed >= event.at:
                 continue
-            caller, rings = callers.get(contact.id), contact.id in others
-            if compare_callback(domain, contact, caller, agent_leg=rings):
+            agent_leg = others.get(contact.id, {}).get(contact.agent)
+            if compare_callback(domain, contact, callers.get(contact.id), agent_leg):
                 continue
         if contact.changed < event.at:
             caller, legs = callers.get(contact.id), others.get(contact.id, {})

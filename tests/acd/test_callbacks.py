@@ -563,6 +563,22 @@ def test_a_call_that_nobody_remembers_is_not_made_a_second_time() -> None:
     assert len(heir.calls()) == 1
 
 
+def test_an_agent_who_answered_while_nobody_watched_gets_the_customer() -> None:
+    book = Office(first="agent")
+    book.asks("a")
+    book.ready("8001")
+    heir = restarted(book)
+    heir.picture(leg("a", "from-agents", agent="8001"))
+    assert not heir.calls()  # the phone still rings
+    heir.pass_(1)
+    heir.picture(leg("a", "huawu-agent-first", agent="8001"))
+    (call,) = heir.calls()
+    assert (call.contact, call.partner) == ("a", "found-a")
+    heir.pass_(1)
+    heir.picture(leg("a", "huawu-agent-first", agent="8001"))
+    assert len(heir.calls()) == 1
+
+
 def test_a_talk_that_began_while_nobody_watched_ends_the_ticket() -> None:
     book = Office()
     book.asks("a")
