@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import secrets
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -75,6 +75,7 @@ class Live:
     def __init__(self, ports: WebPorts) -> None:
         self._ports = ports
         self._zone = ZoneInfo(ports.timezone)
+        self._day = (0.0, 0.0)  # begin and end of the day that ``midnight`` was last asked for
         self.board = Board(ports.company, self.midnight, ports.now())
         self.epoch = secrets.token_hex(8)
         self.n = 0
@@ -136,8 +137,13 @@ class Live:
 
     def midnight(self, at: float) -> float:
         """Begin of the day of ``at`` (Unix seconds) where the company is."""
-        day = datetime.fromtimestamp(at, self._zone)
-        return day.replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
+        begin, end = self._day
+        if not begin <= at < end:  # asked for each event, and a calendar takes its time
+            day = datetime.fromtimestamp(at, self._zone)
+            day = day.replace(hour=0, minute=0, second=0, microsecond=0)
+            begin, end = day.timestamp(), (day + timedelta(days=1)).timestamp()
+            self._day = begin, end
+        return begin
 
     # -- pictures out ---------------------------------------------------------------------
 

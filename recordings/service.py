@@ -91,9 +91,11 @@ class RecordingsService:
 
     def may_record(self, wanted: bool) -> bool:
         """Whether a talk that begins now is to be recorded; says so in the log when it cannot."""
+        if not wanted:
+            return False
         free = shutil.disk_usage(self._live).free
         allowed = policy.may_record(wanted=wanted, free_bytes=free, floor=self._floor)
-        if wanted and not allowed:
+        if not allowed:
             logger.error("no recording: the disk is nearly full", free_bytes=free)
         return allowed
 
