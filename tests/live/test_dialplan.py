@@ -495,12 +495,15 @@ async def test_the_manager_user_may_do_its_work_and_no_more(stub: Stub, trunk: P
         ("MixMonitor", [channel, ("File", "x.wav")]),
         ("DBPut", [("Family", "a"), ("Key", "b"), ("Val", "c")]),
         ("DialplanExtensionAdd", [("Context", "nowhere"), ("Extension", "1"), ("Priority", "1")]),
-        ("Originate", [("Channel", "Local/8000@from-customer"), ("Application", "Wait")]),
         ("AGI", [channel, ("Command", "HANGUP")]),
     ]
     for name, fields in forbidden:
         with pytest.raises(AmiRefused, match="Permission denied"):
             await stub.link.action(name, fields)
+    for application in ("System", "AGI", "MixMonitor", "Exec", "ExternalIVR"):  # calls, no programs
+        begun = [("Channel", "Local/8000@from-customer"), ("Application", application)]
+        with pytest.raises(AmiRefused, match="Forbidden"):
+            await stub.link.action("Originate", [*begun, ("Data", "x")])
     await stub.link.action("Hangup", [channel])
     await call.ended(3)
 
