@@ -122,9 +122,11 @@ def put_in(line: list[Item], item: Item) -> None:
 
 
 def take_out(line: list[Item], item: Item) -> None:
-    """Remove an item that is in the line."""
-    at = bisect_left(line, item)
-    del line[at]
+    """Remove an item that is in the line; most go first."""
+    if line[0] == item:
+        del line[0]
+    else:
+        del line[bisect_left(line, item)]
 
 
 class Waiting:

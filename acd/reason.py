@@ -70,12 +70,13 @@ def rows_for(roster: Roster) -> int:
 
 def reason_of(roster: Roster, choice: Choice, turn: Turn | None, now: float) -> dict[str, Any]:
     """The reason of one decision, JSON-ready. Shared parts of it must not be changed."""
-    contact, requirement = choice.contact, choice.signature.requirement
+    contact, signature = choice.contact, choice.signature
+    requirement = signature.requirement
     waited = now - contact.queued
     reason: dict[str, Any] = {
-        "rule": "preferred" if choice.preferred else choice.signature.strategy.value,
+        "rule": "preferred" if choice.preferred else signature.rule,
         "queue": contact.queue,
-        "requires": dict(requirement.every),
+        "requires": signature.requires,
         "priority": contact.priority,
         "threshold": contact.threshold,
         "ring": contact.ring,

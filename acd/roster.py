@@ -14,6 +14,8 @@ from acd.company import Company
 from acd.requirement import Requirement, Skills
 from telephony.events import AgentState
 
+_READY, _SIGNED_OUT = AgentState.READY, AgentState.SIGNED_OUT
+
 
 class Seat:
     """One agent's place in the roster."""
@@ -172,11 +174,11 @@ class Roster:
             return None
         seat.agent = agent
         state = agent.state
-        ready = state is AgentState.READY and agent.reachable
+        ready = state is _READY and agent.reachable
         if ready is not seat.ready:
             seat.ready = ready
             self.ready ^= seat.bit
-        signed_in = state is not AgentState.SIGNED_OUT
+        signed_in = state is not _SIGNED_OUT
         if signed_in is not seat.signed_in:
             seat.signed_in = signed_in
             self.signed_in ^= seat.bit

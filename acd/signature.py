@@ -31,8 +31,8 @@ class Signature:
     """
 
     __slots__ = (
-        "able", "anchors", "bound", "buckets", "credit", "kept", "levels", "line", "mask",
-        "requirement", "strategy", "unable", "used", "users", "value",
+        "able", "anchors", "asked", "bound", "buckets", "credit", "kept", "line", "mask",
+        "requirement", "requires", "rule", "strategy", "unable", "used", "users", "value",
     )  # fmt: skip
 
     def __init__(
@@ -55,7 +55,10 @@ class Signature:
         self.kept = False  # is the line kept up to date?
         self.credit = 0  # insertions until it is given up
         self.bound = 0  # a longer line is cleared of stale entries
-        self.levels: dict[int, Mapping[str, int]] = {}
+        # For reasons, once for all of them:
+        self.rule = strategy.value
+        self.requires: Mapping[str, int] = dict(requirement.every)
+        self.asked = tuple(skill for skill, _ in requirement.every + requirement.any)
 
     def bucket(self, right: Right) -> Bucket:
         """The waiting contacts with this right."""
@@ -71,15 +74,9 @@ class Signature:
         return (self.value(seat, self.requirement), seat.agent.idle_since, number, stamps[number])
 
     def levels_of(self, seat: Seat) -> Mapping[str, int]:
-        """The agent's levels in the skills that are asked for; not to be changed."""
-        levels = self.levels.get(seat.number)
-        if levels is None:
-            skills = seat.skills
-            levels = {skill: skills.get(skill, 0) for skill, _ in self.requirement.every}
-            for skill, _ in self.requirement.any:
-                levels[skill] = skills.get(skill, 0)
-            self.levels[seat.number] = levels
-        return levels
+        """The agent's levels in the skills that are asked for."""
+        skills = seat.skills
+        return {skill: skills.get(skill, 0) for skill in self.asked}
 
 
 class Lines:

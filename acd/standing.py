@@ -5,7 +5,7 @@ Pure; part of the ``Router`` of ``acd/routing.py``, which says what it is for.
 
 import heapq
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from acd.agent import Agent
 from acd.company import Company
@@ -107,11 +107,14 @@ class Standing:
         """How many contacts have a place in this queue."""
         return sum(len(group.line) for group in self._queues.get(queue, {}).values())
 
-    def holds_over(self, now: float) -> list[Contact]:
+    def holds_over(self, now: float) -> Sequence[Contact]:
         """Contacts whose hold for a preferred agent may have ended by ``now``; each told once."""
+        holds = self._holds
+        if not holds or holds[0][0] > now:
+            return ()
         found: list[Contact] = []
-        while self._holds and self._holds[0][0] <= now:
-            _, name = heapq.heappop(self._holds)
+        while holds and holds[0][0] <= now:
+            _, name = heapq.heappop(holds)
             if place := self.places.get(name):
                 found.append(place.contact)
         return found
@@ -123,7 +126,8 @@ class Standing:
         if place := self.places.pop(name, None):
             self._leave(place)
             self._in_group(place, None)
-            self._put_load(place, None)
+            if self._counts_load:
+                self._put_load(place, None)
 
     def put(self, contact: Contact, now: float) -> None:
         """Give a new or changed contact its place."""
@@ -135,7 +139,7 @@ class Standing:
         if place is None:
             place = self.places[name] = Place(contact)
         place.contact = contact
-        bucket = self._bucket_of(place, now) if contact.waits else None
+        bucket = self._bucket_of(contact, place, now) if contact.waits else None
         if bucket is not place.bucket or contact.queued != place.item[0]:
             self._leave(place)
             if contact.queued != place.item[0]:
@@ -143,7 +147,10 @@ class Standing:
                 place.item = (contact.queued, name)
             if bucket is not None:
                 self._enter(place, bucket)
-        self._in_group(place, contact if stage in QUEUED else None)
+        right = right_of(contact) if stage in QUEUED else None
+        group = place.group
+        if group is None or group.right != right or group.queue != contact.queue:
+            self._in_group(place, right)
         if self._counts_load:
             self._put_load(place, contact.requirement)
 
@@ -164,25 +171,24 @@ class Standing:
         elif not bucket.line:
             del self._held[bucket.anchors[0], bucket.right]
 
-    def _in_group(self, place: Place, contact: Contact | None) -> None:
-        """Put a contact into the group of its queue, and take it out of another one."""
-        wanted: Group | None = None
-        if contact is not None:
-            right = right_of(contact)
-            groups = self._queues.setdefault(contact.queue, {})
-            wanted = groups.get(right)
-            if wanted is None:
-                wanted = groups[right] = Group(contact.queue, right)
+    def _in_group(self, place: Place, right: Right | None) -> None:
+        """Put a contact into the group of its queue with this right, out of the one it was in."""
         old = place.group
-        if wanted is old:
-            return
         if old is not None:
             take_out(old.line, place.item)
             if not old.line:
                 del self._queues[old.queue][old.right]
-        place.group = wanted
-        if wanted is not None:
-            put_in(wanted.line, place.item)
+            place.group = None
+        if right is not None:
+            queue = place.contact.queue
+            groups = self._queues.get(queue)
+            if groups is None:
+                groups = self._queues[queue] = {}
+            group = groups.get(right)
+            if group is None:
+                group = groups[right] = Group(queue, right)
+            place.group = group
+            put_in(group.line, place.item)
 
     def _put_load(self, place: Place, requirement: Requirement | None) -> None:
         if requirement is place.load:
@@ -195,9 +201,8 @@ class Standing:
 
     # -- buckets --------------------------------------------------------------------------------
 
-    def _bucket_of(self, place: Place, now: float) -> Bucket:
+    def _bucket_of(self, contact: Contact, place: Place, now: float) -> Bucket:
         """Among whom a waiting contact stands."""
-        contact = place.contact
         right = right_of(contact)
         seat = self.preferred(contact) if contact.preferred else None
         if seat is None or now >= contact.preferred_until:
