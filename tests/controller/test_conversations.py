@@ -156,6 +156,23 @@ async def test_a_tick_of_an_unknown_caller_is_adopted_from_the_channel(centre: C
     assert centre.memory.contacts[channel.uniqueid]["queued"] == float(entry["HUAWU_ENQUEUED"])
 
 
+async def test_a_key_asks_for_a_callback_or_leaves_the_caller_waiting(centre: Centre) -> None:
+    entry = {"HUAWU_QUEUE": "logistics", "HUAWU_ENQUEUED": f"{Clock().now() - 30:.3f}"}
+    await centre.run("key", Channel(arguments=("1",), HUAWU_LANGUAGE="zh-CN", **entry))
+    (contact,) = centre.service.distribution.domain.contacts.values()
+    assert contact.stage is CallStage.WAITING  # taken up from the channel, without a number
+    channel = await centre.run("key", Channel(arguments=("1",)))
+    assert "callback_no_number" in dict(channel.set)["HUAWU_SAY"]
+    assert channel.set[-1] == ("HUAWU_NEXT", "wait")
+    contact.caller = "13800138000"
+    channel = await centre.run("key", Channel(arguments=("1",)))
+    assert "callback_promised" in dict(channel.set)["HUAWU_SAY"]
+    assert channel.set[-1] == ("HUAWU_NEXT", "hangup")
+    assert contact.stage is CallStage.CALLBACK
+    assert centre.memory.contacts[contact.id]["promised"]
+    centre.service.stop()
+
+
 async def test_an_offers_end_reaches_the_distribution(centre: Centre) -> None:
     await centre.service.sign_in("8003", "agent:8003")
     await centre.service.ready("8003", "agent:8003")

@@ -6,10 +6,12 @@ from telephony.ami import AmiMessage
 from telephony.events import (
     OUTSIDE,
     AgentAnswered,
+    AgentWaits,
     CallerLanded,
     ColleagueAnswered,
     ConsultBegun,
     ConsultReturned,
+    CustomerReached,
     LegHeld,
     LegHungUp,
     LegJoined,
@@ -68,6 +70,20 @@ def user_event(name: str, channel: str, *more: str) -> AmiMessage:
 def test_the_callers_landing() -> None:
     event = wire_event(user_event("HuawuLanded", CALLER.format(context="huawu-offer")), 5.0)
     assert event == CallerLanded(at=5.0, contact=CONTACT, agent="8001", offer=2)
+
+
+def test_a_customer_who_is_called_back() -> None:
+    caller, agent = CALLER.format(context="huawu-callback"), AGENT.format(contact=CONTACT)
+    who = {"at": 5.0, "contact": CONTACT, "agent": "8001", "offer": 2}
+    assert wire_event(user_event("HuawuReached", caller), 5.0) == CustomerReached(
+        **who, channel="PJSIP/trunk-00000007"
+    )
+    leg = "PJSIP/agent8001-00000008"
+    waits = wire_event(user_event("HuawuAgentWaits", agent), 5.0)
+    assert waits == AgentWaits(**who, channel=leg)
+    # The customer's channel tells of the answer when the agent was called first.
+    answered = wire_event(user_event("HuawuAnswered", caller, f"Leg: {leg}\n"), 5.0)
+    assert answered == AgentAnswered(**who, channel=leg)
 
 
 def test_the_agents_answer_names_the_agents_channel() -> None:
