@@ -139,6 +139,12 @@ def consult_overdue(domain: Domain, contact: Contact) -> None:
         domain.order(TakePicture(why=f"consult:{contact.id}"))
 
 
+def restore_consult(domain: Domain, contact: Contact) -> None:
+    """After a restart: what has become of a consultation is looked at soon."""
+    if contact.consult:
+        _watch(domain, contact)
+
+
 # --- what the dialplan tells ---------------------------------------------------------------------
 
 

@@ -32,6 +32,7 @@ from acd.consults import (
     consult_overdue,
     consult_returned,
     leg_joined,
+    restore_consult,
     wait_again_alone,
 )
 from acd.contact import Contact
@@ -184,6 +185,7 @@ class Distribution:
         for contact in list(domain.contacts.values()):
             wait_again(domain, contact)
             restore_callback(domain, contact)
+            restore_consult(domain, contact)
         return domain.out
 
     def adopt(

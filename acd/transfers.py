@@ -39,9 +39,9 @@ def transfer_wished(domain: Domain, event: TransferWished) -> None:
     Raises:
         ActionRefused: ``no_talk``, ``not_yours``, ``consulting`` (a second voice is there
             already), ``moving`` (its channel is not known yet), ``unknown_agent``,
-            ``unknown_queue``, ``unknown_node``, ``same_agent``, ``agent_signed_out``,
-            ``agent_not_free``, ``nobody_free``, ``do_not_route``, ``number_not_allowed``,
-            ``not_attended`` (a menu cannot be asked).
+            ``unknown_queue``, ``queue_closed``, ``unknown_node``, ``same_agent``,
+            ``agent_signed_out``, ``agent_not_free``, ``nobody_free``, ``do_not_route``,
+            ``number_not_allowed``, ``not_attended`` (a menu cannot be asked).
     """
     contact = _talk(domain, event.contact, event.author)
     if contact.consult:
@@ -95,8 +95,7 @@ def _check(domain: Domain, contact: Contact, event: TransferWished) -> None:
         case TransferTarget.AGENT:
             _check_agent(domain, contact, event)
         case TransferTarget.QUEUE:
-            if event.to not in domain.company.queues:
-                raise ActionRefused("unknown_queue", f"there is no queue {event.to}")
+            _check_queue(domain, event.to)
         case TransferTarget.NODE:
             if event.attended:
                 raise ActionRefused("not_attended", "a menu cannot be asked")
@@ -105,6 +104,14 @@ def _check(domain: Domain, contact: Contact, event: TransferWished) -> None:
         case TransferTarget.OUTSIDE:
             if not may_call(domain.company, event.to):
                 raise ActionRefused("number_not_allowed", "routing.yaml does not allow this number")
+
+
+def _check_queue(domain: Domain, name: str) -> None:
+    queue = domain.company.queues.get(name)
+    if queue is None:
+        raise ActionRefused("unknown_queue", f"there is no queue {name}")
+    if queue.limits.closed and not domain.is_open(queue.hours, domain.now):
+        raise ActionRefused("queue_closed", f"{name} is closed now")
 
 
 def _check_agent(domain: Domain, contact: Contact, event: TransferWished) -> None:

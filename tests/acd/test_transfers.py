@@ -1,11 +1,13 @@
 """Passing callers on, asking first, three on a line, hold; and a hang-up at every point of it."""
 
+import dataclasses
 from typing import Any, TypeVar
 
 import pytest
 
 from acd.contact import Contact
 from acd.queue_log import QueueLog
+from acd.rules import Exit
 from acd.simulation.replay import replay
 from acd.wishes import ActionRefused
 from telephony.commands import (
@@ -229,6 +231,22 @@ def test_refusals_change_nothing(
         book.pass_on(target, to, attended=attended)
     assert refused.value.code == code
     assert (len(book.events), len(book.commands), contact(book).plain()) == before
+
+
+def test_not_into_a_queue_that_is_closed() -> None:
+    book = TransferBook()
+    book.talk()
+    vip = book.company.queue("vip")
+    limits = vip.limits.model_copy(update={"closed": Exit(announce="closed")})
+    closed = vip.model_copy(update={"limits": limits, "hours": "day"})
+    book.domain.company = dataclasses.replace(
+        book.company, queues={**book.company.queues, "vip": closed}
+    )
+    book.domain.is_open = lambda hours, now: hours != "day"
+    with pytest.raises(ActionRefused) as refused:
+        book.pass_on("queue", "vip")
+    assert refused.value.code == "queue_closed"
+    book.pass_on("queue", "logistics")
 
 
 def test_only_the_own_talk_and_only_a_talk(book: TransferBook) -> None:

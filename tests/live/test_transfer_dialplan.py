@@ -216,6 +216,21 @@ async def test_who_has_handed_over_is_free_and_who_took_over_is_not(
     await second.ended(5)
 
 
+async def test_a_caller_who_is_passed_on_out_of_the_room_leaves_no_agent_in_it(
+    talk: Talk, stub: Stub
+) -> None:
+    await talk.consult()
+    await (await talk.second.ringing(5)).decline(603)
+    await stub.user_event("HuawuJoined")
+    await stub.redirect(talk.caller, "huawu-hold", "come")
+    await asyncio.sleep(1)
+    stub.answers["tick"] = answer(HUAWU_NEXT="wait")
+    await stub.redirect(talk.caller, "huawu-wait", "w")
+    assert await talk.agent.ended(5) == 200
+    assert talk.phone.end is None
+    await talk.phone.hang_up()
+
+
 async def test_a_phone_cannot_transfer_by_itself(talk: Talk, node: Node) -> None:
     """REFER is not spoken: transfers go through the desk, where the contact stays in sight."""
     assert "res_pjsip_refer.so" not in await asyncio.to_thread(node.ask, "module show like refer")
