@@ -9,6 +9,7 @@ Two methods, both standard (A. M. Law, *Simulation Modeling and Analysis*, 5th e
   batches, as B. Schmeiser recommends (Operations Research 30, 1982, pp. 556-568).
 """
 
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -40,6 +41,7 @@ class Interval:
         return self.low <= value <= self.high
 
 
+@functools.cache
 def student_t(probability: float, freedom: int) -> float:
     """The quantile of Student's t distribution, for probabilities of at least 0.5.
 

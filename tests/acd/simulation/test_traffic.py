@@ -70,23 +70,23 @@ def test_a_mistake_is_told_with_its_line(
 def test_arrivals_follow_the_intervals(tmp_path: Path) -> None:
     traffic = load(GOOD, tmp_path)
     counts = np.zeros(2)
-    for seed in range(60):
+    for seed in range(20):
         script = traffic.script(np.random.default_rng(seed), ZONE)
         for call in script.calls:
             assert script.start <= call.at < script.end
             counts[int((call.at - script.start) // 3600)] += 1
-    # 60 days: the mean of a Poisson count is within 4 standard errors
-    assert counts[0] / 60 == pytest.approx(100, abs=4 * (100 / 60) ** 0.5)
-    assert counts[1] / 60 == pytest.approx(20, abs=4 * (20 / 60) ** 0.5)
+    # 20 days: the mean of a Poisson count is within 4 standard errors
+    assert counts[0] / 20 == pytest.approx(100, abs=4 * (100 / 20) ** 0.5)
+    assert counts[1] / 20 == pytest.approx(20, abs=4 * (20 / 20) ** 0.5)
 
 
 def test_languages_and_attributes_are_mixed(tmp_path: Path) -> None:
     traffic = load(GOOD, tmp_path)
-    calls = [c for s in range(40) for c in traffic.script(np.random.default_rng(s), ZONE).calls]
+    calls = [c for s in range(15) for c in traffic.script(np.random.default_rng(s), ZONE).calls]
     english = sum(call.language == "en" for call in calls) / len(calls)
     gold = sum(call.attributes["tier"] == "gold" for call in calls) / len(calls)
-    assert english == pytest.approx(0.25, abs=0.03)
-    assert gold == pytest.approx(0.25, abs=0.03)
+    assert english == pytest.approx(0.25, abs=0.05)
+    assert gold == pytest.approx(0.25, abs=0.05)
 
 
 def test_shifts_and_breaks_are_wishes_at_local_times(tmp_path: Path) -> None:
