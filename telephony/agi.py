@@ -273,6 +273,8 @@ class AgiSession:
         lines = [command_line(verb, words) for verb, words in commands]
         for (verb, words), line in zip(commands, lines, strict=True):
             reply = await self._connection.ask(line, None, last=line is lines[-1])
+            if reply.result == "-1":
+                raise CallerHungUp("the channel is gone")
             if reply.result != ("0" if verb == "EXEC" else "1"):
                 raise AgiCommandRefused(f"Asterisk did not set {words[-1].partition('=')[0]}")
 

@@ -27,6 +27,11 @@ exten => menu,1,Answer()
  same => n,AGI(agi://127.0.0.1:{AGI_PORT}/menu?where=here,one,二 2)
  same => n,Set(LENGTH=${{LEN(${{HUAWU_TEST}})}})
  same => n,UserEvent(Done,Next: ${{HUAWU_NEXT}},Status: ${{AGISTATUS}},Length: ${{LENGTH}})
+exten => last,1,Answer()
+ same => n,Set(AGIEXITONHANGUP=yes)
+ same => n,Set(HUAWU_EMPTY=full)
+ same => n,AGI(agi://127.0.0.1:{AGI_PORT}/menu)
+ same => n,UserEvent(Done,Next: ${{HUAWU_NEXT}},Status: ${{AGISTATUS}},Text: <${{HUAWU_TEST}}>,Empty: <${{HUAWU_EMPTY}}>)
 exten => stubborn,1,Answer()
  same => n,AGI(agi://127.0.0.1:{AGI_PORT}/menu)
  same => n,UserEvent(Done,Next: ${{HUAWU_NEXT}},Status: ${{AGISTATUS}})
@@ -188,6 +193,30 @@ async def test_any_text_survives_the_way_there_and_back(line, value):
 
     await line.call(dialogue)
     assert (await line.report("Done")).get("Next") == "same"
+    assert line.errors == []
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "/var/lib/huawu/prompts/queue_1-zh&/var/lib/huawu/prompts/queue_2-zh",
+        "售后 退换：第1位",
+        "~`!@#%^*_-+:.?/<>&",
+        "😀 emoji",
+        "x" * 1400,
+        "",
+    ],
+)
+async def test_a_last_act_reaches_the_channel_as_it_is(line, value):
+    async def dialogue(session):
+        await session.finish({"HUAWU_EMPTY": "", "HUAWU_TEST": value, "HUAWU_NEXT": "same"})
+
+    await line.call(dialogue, "last")
+    report = await line.report("Done")
+    assert report.get("Text") == f"<{value}>"[: len(report.get("Text"))]
+    assert len(report.get("Text").encode()) >= min(len(value.encode()), 1000)
+    assert (report.get("Empty"), report.get("Next")) == ("<>", "same")
+    assert report.get("Status") == "SUCCESS"
     assert line.errors == []
 
 

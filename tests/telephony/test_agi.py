@@ -329,6 +329,75 @@ class TestCommands:
         assert await outcome.call.closed() == b""
         assert outcome.error is None
 
+    async def test_the_last_act_is_one_command_and_the_end_behind_it(self, dialogue):
+        async def action(session):
+            await session.finish({"HUAWU_QUEUE": "order", "HUAWU_SAY": "", "HUAWU_NEXT": "offer"})
+
+        outcome = await dialogue(action)
+        sent = await asyncio.wait_for(outcome.call.reader.read(), 5)  # all there is, to its end
+        assert sent == b'EXEC "MSet" "HUAWU_QUEUE=order,HUAWU_SAY=,HUAWU_NEXT=offer"\n'
+        outcome.call.send("200 result=0\n")
+        await until(lambda: outcome.session is not None)
+        outcome.call.hang_up()
+        assert outcome.error is None
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            "退换,售后", 'a"b', "a\\b", "a(b", "a)b", "a[b", "x=1", "${CALLERID(num)}", "a;b", "a|b",
+            " a", "a ", "'a", "{a}",
+        ],
+    )  # fmt: skip
+    async def test_what_msetting_would_take_apart_travels_alone_and_in_its_turn(
+        self, dialogue, value
+    ):
+        async def action(session):
+            await session.finish({"A": "1", "B": value, "C": "3", "HUAWU_NEXT": "wait"})
+
+        outcome = await dialogue(action)
+        answers = ("200 result=0\n", "200 result=1\n", "200 result=0\n")
+        commands = await outcome.call.answers(*answers)
+        await outcome.call.closed()
+        assert commands == [
+            'EXEC "MSet" "A=1"',
+            command_line("SET VARIABLE", ("B", value)).decode().rstrip("\n"),
+            'EXEC "MSet" "C=3,HUAWU_NEXT=wait"',
+        ]
+        assert outcome.error is None
+
+    async def test_more_than_one_command_can_carry_becomes_several(self, dialogue):
+        values = {f"V{number}": "x" * 300 for number in range(9)} | {"HUAWU_NEXT": "wait"}
+
+        async def action(session):
+            await session.finish(values)
+
+        outcome = await dialogue(action)
+        commands = await outcome.call.answers(*["200 result=0\n"] * 3)
+        await outcome.call.closed()
+        pairs = ",".join(command.split('"')[3] for command in commands).split(",")
+        assert pairs == [f"{name}={value}" for name, value in values.items()]
+        assert all(len(command) < COMMAND_LIMIT for command in commands)
+
+    @pytest.mark.parametrize("name", ["FILE(/etc/x)", "a", "A B", "", "A=1"])
+    async def test_nothing_is_set_when_one_name_is_bad(self, dialogue, name):
+        async def action(session):
+            with pytest.raises(ValueError, match="bad variable name"):
+                await session.finish({"A": "1", name: "x"})
+
+        outcome = await dialogue(action)
+        assert await outcome.call.closed() == b""
+        assert outcome.error is None
+
+    async def test_a_last_act_that_failed_is_told(self, dialogue):
+        async def action(session):
+            with pytest.raises(AgiCommandRefused, match="did not set A"):
+                await session.finish({"A": "1"})
+
+        outcome = await dialogue(action)
+        await outcome.call.answers("200 result=-2\n")
+        await outcome.call.closed()
+        assert outcome.error is None
+
     async def test_a_function_that_writes_text_of_paths_is_not_read(self, dialogue):
         async def action(session):
             for name in ("FILE(/etc/passwd)", "SHELL(id; x)", "A B", ""):

@@ -343,6 +343,40 @@ class TestActions:
         assert refused.value.response.get("Message") == "No such"
         assert link.counters.refusals == 1
 
+    async def test_what_is_posted_leaves_before_the_next_action(self, asterisk, link):
+        link.post("Setvar", [("Channel", "a"), ("Variable", "X"), ("Value", "好")])
+        link.post("QueueLog", [("Queue", "q")])
+        await link.action("Redirect")
+        names = [field(action, "Action") for action in asterisk.actions[2:]]
+        assert names == ["Setvar", "QueueLog", "Redirect"]
+        assert link._waiting == {}
+        assert link.counters.unmatched == 0
+
+    async def test_what_is_posted_leaves_by_itself_too(self, asterisk, link):
+        link.post("QueueLog", [("Queue", "q")])
+        await until(lambda: asterisk.sent("QueueLog"))
+        link.post("QueueLog", [("Queue", "r")])
+        await until(lambda: len(asterisk.sent("QueueLog")) == 2)
+
+    async def test_a_posted_action_that_is_refused_is_counted_and_logged(
+        self, asterisk, link, caplog
+    ):
+        asterisk.answers["QueueLog"] = (
+            "Response: Error\r\nActionID: {id}\r\nMessage: No such queue\r\n\r\n"
+        )
+        link.post("QueueLog", [("Queue", "q")])
+        await until(lambda: link.counters.refusals == 1)
+        assert "QueueLog refused: No such queue" in caplog.text
+
+    async def test_nothing_is_posted_without_a_link_or_a_right(self, asterisk, link, monkeypatch):
+        monkeypatch.setattr(link, "_permitted", lambda name: name != "Setvar")
+        with pytest.raises(AmiDown, match="not ours"):
+            link.post("Setvar")
+        asterisk.cut()
+        await until(lambda: not link.is_up)
+        with pytest.raises(AmiDown):
+            link.post("QueueLog")
+
     async def test_no_answer_in_time(self, asterisk, link):
         asterisk.answers["Slow"] = None
         with pytest.raises(AmiTimeout):
