@@ -171,3 +171,26 @@ async def test_a_supervisor_sends_a_waiting_caller_elsewhere(scene: Scene) -> No
         assert re.search("refused-(talking|being-offered)", await answer.text())
     await talk.hang_up()
     await caller.gone()
+
+
+async def test_the_agent_who_served_a_customer_before_a_restart_is_preferred(scene: Scene) -> None:
+    stack = scene.stack
+    fit = await scene.agent("8005", ready=False)  # more level, and idle for longer below
+    known = await scene.agent("8006")
+    first = await scene.caller()
+    await first.chooses("4")
+    talk = await known.answer(20)
+    await known.want("not_ready")
+    await talk.hang_up()
+    await first.gone()
+    old = stack.kill("controller")
+    await stack.serves_again("controller", old)
+    await fit.want("ready")
+    await known.want("ready")
+    again = await scene.caller(first.number)
+    await again.chooses("4")
+    talk = await known.answer(20)
+    queued = await scene.feed.event(ContactQueued, contact=again.contact)
+    assert (queued.preferred, queued.preferred_by) == ("8006", "rule:sticky")
+    await talk.hang_up()
+    await again.gone()
