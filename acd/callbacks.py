@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from acd.calling import LOOK_AGAIN, UNDER_WAY, call_customer, callback_rules, dialable
 from acd.contact import Contact
 from acd.domain import Domain
-from acd.offers import end_offer
+from acd.offers import RING_GRACE, end_offer
 from acd.placing import open_rings
 from acd.wishes import ActionRefused
 from telephony.commands import (
@@ -47,6 +47,8 @@ from telephony.events import (
 PAUSE = 5.0
 #: The dialplan's context in which an agent who was called first waits.
 AGENT_FIRST = "huawu-agent-first"
+#: Those in which a customer who was reached is offered, and waits.
+OFFER, WAITING = "huawu-offer", ("huawu-wait", "huawu-fallback")
 #: What callers hear.
 PROMISED, NO_NUMBER = "callback_promised", "callback_no_number"
 #: Stages in which a customer is on the line with us.
@@ -212,10 +214,7 @@ def customer_reached(domain: Domain, event: CustomerReached) -> None:
         domain.touch(contact)
     else:  # an attempt that was given up: the customer is there, and waits on the line
         domain.stray("CustomerReached")
-        _forget_attempt(domain, contact)
-        if contact.stage is CallStage.CALLING:
-            end_offer(domain, contact, OfferEnd.NOT_LANDED)
-        domain.move(contact, "reached")
+        customer_is_there(domain, contact, event.channel)
 
 
 def _is_attempt(contact: Contact, event: CustomerReached | AgentWaits) -> bool:
@@ -473,11 +472,10 @@ def compare_callback(
     """
     if contact.engaged not in domain.contacts:
         contact.engaged = ""
-    if caller is not None and (caller.bridge or caller.context == "huawu-offer"):
-        contact.channel = caller.channel
-        if contact.stage is CallStage.CALLING and not caller.bridge:
-            domain.move(contact, "reached")
-            contact.landed = True
+    if caller is not None and _is_on_the_line(contact, caller):
+        if not caller.bridge:
+            landed = caller.context == OFFER and contact.stage is CallStage.CALLING
+            customer_is_there(domain, contact, caller.channel, landed=landed)
         return False
     if contact.stage is CallStage.CALLBACK:
         contact.channel = caller.channel if caller else ""
@@ -491,6 +489,32 @@ def compare_callback(
         elif agent_leg.context == AGENT_FIRST:
             _call_for(domain, contact, agent_leg.channel)  # answered while nobody watched
     return True
+
+
+def _is_on_the_line(contact: Contact, caller: LegFound) -> bool:
+    """Has the customer of an attempt come through? The first caller's own channel is none."""
+    if contact.stage is CallStage.CALLBACK and caller.channel == contact.channel:
+        return False
+    return bool(caller.bridge) or caller.context in (OFFER, *WAITING)
+
+
+def customer_is_there(
+    domain: Domain, contact: Contact, channel: str, *, landed: bool = False
+) -> None:
+    """A customer was reached while nobody watched: is being offered, or waits on the line.
+
+    Args:
+        landed: the offer of this attempt is on its way to the agent.
+    """
+    contact.channel, contact.exit = channel, ""
+    _forget_attempt(domain, contact)
+    if landed:
+        contact.landed = True
+        ring = domain.company.queue(contact.queue).ring
+        domain.order(WakeAt(key=f"ring:{contact.id}", at=domain.now + ring + RING_GRACE))
+    elif contact.stage is CallStage.CALLING:
+        end_offer(domain, contact, OfferEnd.NOT_LANDED)
+    domain.move(contact, "reached")
 
 
 def _agent_first(domain: Domain, contact: Contact) -> bool:

@@ -20,6 +20,7 @@ from acd.callbacks import (
     callback_timer,
     cancel_callback,
     customer_dials,
+    customer_is_there,
     customer_reached,
     key_pressed,
     restore_callback,
@@ -252,6 +253,9 @@ def _next_step_asked(domain: Domain, event: NextStepAsked) -> None:
         adopt_waiting(domain, event.contact, event.channel, event.variables, changed=domain.now)
         return
     contact.channel = event.channel
+    called_back = contact.stage is CallStage.CALLBACK and not contact.exit
+    if called_back or contact.stage is CallStage.CALLING:
+        customer_is_there(domain, contact, event.channel)  # nobody heard of the answer
     if contact.stage is CallStage.TALKING:
         wait_again_alone(domain, contact)  # nobody was left in the talk, or it came to nothing
     if contact.doubtful:

@@ -22,6 +22,7 @@ from telephony.commands import (
     KeepWaiting,
     NextStep,
     SayGoodbye,
+    TakeOffer,
     TakePicture,
 )
 from telephony.events import (
@@ -561,6 +562,47 @@ def test_a_call_that_nobody_remembers_is_not_made_a_second_time() -> None:
     assert not heir.calls()
     heir.customer_leg_gone("a", 19)
     assert len(heir.calls()) == 1
+
+
+@pytest.mark.parametrize("written", [True, False])
+@pytest.mark.parametrize("seen", ["picture", "tick", "offered"])
+def test_a_customer_reached_while_nobody_watched_waits_on_the_line(
+    seen: str, written: bool
+) -> None:
+    book = Office()
+    begun = book.at
+    book.asks("a")
+    heirs = restarted(book)  # the attempt's beginning was not written down
+    book.ready("8001")
+    heir = restarted(book) if written else heirs
+    if seen == "picture":
+        heir.picture(leg("a", "huawu-wait"))
+    elif seen == "offered":
+        heir.ready("8002")
+        heir.commands.clear()
+        heir.picture(leg("a", "huawu-offer"), leg("a", "", agent="8001" if written else "8002"))
+        assert heir.of("a").stage is CallStage.OFFERED
+        assert not heir.calls()
+        heir.returned("a", OfferEnd.TIMED_OUT)
+    elif written:
+        assert isinstance(heir.tick("a"), KeepWaiting | TakeOffer)
+    else:
+        heir.of("a").exit = ""
+        assert isinstance(heir.tick("a"), KeepWaiting)
+    assert heir.of("a").stage in (CallStage.WAITING, CallStage.OFFERED)
+    assert heir.of("a").queued == begun
+    assert heir.of("a").channel
+    assert not heir.calls()
+
+
+def test_who_promised_and_died_promises_again() -> None:
+    book = Office()
+    book.dials("a")
+    book.presses("a")
+    heir = restarted(book)
+    heir.picture(dataclasses.replace(leg("a", "huawu-wait"), channel="ch-a"))
+    assert heir.of("a").stage is CallStage.CALLBACK
+    assert heir.tick("a") == SayGoodbye(say=("callback_promised",), language="zh-CN")
 
 
 def test_an_agent_who_answered_while_nobody_watched_gets_the_customer() -> None:
