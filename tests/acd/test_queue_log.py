@@ -1,8 +1,11 @@
 """Rows that reporting tools for app_queue understand."""
 
 from acd.queue_log import QueueLog
+from acd.rules import Exit, LengthLimit, Ring
 from telephony.events import OfferEnd
 from tests.acd.playbook import Playbook, company
+from tests.acd.test_limits import limited
+from tests.acd.test_placing import changed
 
 
 def rows(book: Playbook) -> list[str]:
@@ -58,3 +61,18 @@ def test_a_wait_that_was_too_long() -> None:
     book.pass_(61)
     book.tick("c1")
     assert rows(book)[-1] == "c1|presale|NONE|EXITWITHTIMEOUT|1|1|60"
+
+
+def test_who_overflows_or_is_refused_has_left_the_queue() -> None:
+    full = LengthLimit(max=1, exit=Exit(announce="queue_full"))
+    rings = [Ring(after=30, overflow="presale")]
+    book = Playbook(limited(changed("vip", rings=rings), "presale", length=full))
+    book.call("c1", "vip")
+    book.pass_(30)
+    book.call("c2", "presale")
+    assert rows(book)[-4:] == [
+        "c1|vip|NONE|EXITWITHTIMEOUT|1|1|30",
+        "c1|presale|NONE|ENTERQUEUE||1|1",
+        "c2|presale|NONE|ENTERQUEUE||1|2",
+        "c2|presale|NONE|EXITEMPTY|2|2|0",
+    ]
