@@ -554,7 +554,7 @@ class AgentAnswered:
     at: float
     contact: str
     agent: str
-    offer: int  # 0 when the fallback queue made the connection
+    offer: int  # the dialplan counts on by itself when the fallback queue makes the connection
     channel: str  # the agent's leg
 
 
@@ -593,7 +593,9 @@ class PairParted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LegHungUp:
-    """A channel that carries a contact id is gone: the caller's (``agent`` is "") or an agent's."""
+    """A channel that carries a contact id is gone: the caller's (``agent`` is ""), an agent's, or
+    that of a number that was called (``OUTSIDE``).
+    """
 
     at: float
     contact: str

@@ -1,9 +1,10 @@
 """From Asterisk's strings to typed events: strings die here.
 
 The dialplan in ``asterisk-conf/extensions.conf`` sends user events (``HuawuLanded``,
-``HuawuAnswered``, ``HuawuTalkEnded`` and their like) and keeps the queue entry in channel variables, so that a
-contact can be adopted from its channel alone. A caller's channel is the one whose Uniqueid is the
-contact's id; an agent's is recognised by its endpoint's name, which callers cannot choose.
+``HuawuAnswered``, ``HuawuTalkEnded`` and their like) and keeps the queue entry in channel variables,
+so that a contact can be adopted from its channel alone. A caller's channel is the one whose
+Uniqueid is the contact's id; an agent's is recognised by its endpoint's name, which callers cannot
+choose.
 """
 
 import re
@@ -35,7 +36,7 @@ from telephony.events import (
 WANTED = frozenset({"UserEvent", "Hangup", "Hold", "Unhold", "ContactStatus"})
 #: The inherited channel variable that names the contact; listed in manager.conf's channelvars.
 CONTACT_VARIABLE = "HUAWU_CONTACT"
-#: The queue entry on the caller's channel, and the number of the last offer (0: by app_queue).
+#: The queue entry on the caller's channel, and the number of the last offer or fallback talk.
 ENTRY_VARIABLES = (
     "HUAWU_QUEUE",
     "HUAWU_ENQUEUED",
