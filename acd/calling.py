@@ -80,5 +80,6 @@ def call_customer(domain: Domain, contact: Contact) -> None:
             priority=contact.priority,
             language=contact.language,
             music=queue.music,
+            attributes=dict(contact.attributes),
         )
     )

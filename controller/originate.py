@@ -7,6 +7,7 @@ Nothing that a caller sent gets into a channel's name but digits. A call is made
 from collections.abc import Sequence
 
 from ivr.prompts import prompt_path
+from telephony.attributes import attributes_to_variable
 from telephony.commands import CallAgentFirst, CallCustomer
 
 Fields = Sequence[tuple[str, str]]
@@ -40,6 +41,7 @@ def customer_call(call: CallCustomer, *, record: bool) -> Fields:
         "HUAWU_PRIORITY": str(call.priority),
         "HUAWU_LANGUAGE": call.language,
         "HUAWU_MUSIC": call.music,
+        "HUAWU_ATTRIBUTES": attributes_to_variable(call.attributes),
         "HUAWU_RECORD": "1" if record else "",
         "HUAWU_QUEUE": call.queue,
     }

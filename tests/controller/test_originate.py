@@ -10,7 +10,7 @@ from telephony.commands import CallAgentFirst, CallCustomer
 CUSTOMER = CallCustomer(
     contact="huawu-1.1", number="13800138000", ring=30, agent="8001", offer=2, agent_ring=15,
     partner="", label='物流, "快"', queue="logistics", queued=1_000.5, priority=3,
-    language="en", music="default",
+    language="en", music="default", attributes={"tier": "gold, vip"},
 )  # fmt: skip
 AGENT = CallAgentFirst(
     contact="huawu-1.1", agent="8001", offer=2, ring=15, label="物流", number="13800138000",
@@ -39,6 +39,7 @@ def test_a_customer_is_called_through_the_trunk_on_a_channel_with_the_contacts_i
     )  # fmt: skip
     assert (carried["HUAWU_QUEUE"], carried["HUAWU_ENQUEUED"]) == ("logistics", "1000.500")
     assert (carried["HUAWU_RECORD"], carried["HUAWU_PARTNER"]) == ("1", "")
+    assert carried["HUAWU_ATTRIBUTES"] == "tier=gold%2C+vip"
     assert "callback_greeting" in carried["HUAWU_SAY"]
     assert "/en/" in carried["HUAWU_SAY"]
     assert not set(carried["HUAWU_LABEL"]) & set(',"')  # a comma would begin another variable
