@@ -23,7 +23,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from acd.contact import Contact
-from acd.order import Urgency
 from acd.roster import Roster, Seat
 from acd.signature import Entry, Signature
 from acd.strategies import VALUE_NAMES, shown
@@ -39,7 +38,6 @@ ROWS, ROWS_OF_MANY = 20, 5
 class Turn:
     """How the contact came to be the next for an agent who had become free."""
 
-    key: Urgency
     waiting: int  # contacts that the agent could serve
     runner_up: Contact | None
 

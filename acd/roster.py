@@ -67,7 +67,8 @@ class Roster:
         ]
         self.by_id: dict[str, Seat] = {seat.id: seat for seat in self.seats}
         self.everyone = (1 << len(self.seats)) - 1
-        self.ready = 0  # who is ready
+        self._ready = 0
+        self._turned: set[Seat] = set()  # became ready or not, and are not in _ready yet
         self.signed_in = 0  # who is
         self._states: dict[AgentState, int] = dict.fromkeys(AgentState, 0)
         self._moved: set[Seat] = set()  # not yet counted under their new states
@@ -157,6 +158,15 @@ class Roster:
     # -- states -------------------------------------------------------------------------------
 
     @property
+    def ready(self) -> int:
+        """Who is ready."""
+        if self._turned:
+            for seat in self._turned:
+                self._ready ^= seat.bit
+            self._turned.clear()
+        return self._ready
+
+    @property
     def states(self) -> Mapping[AgentState, int]:
         """Who is in which state; counted when it is asked for, decisions do without."""
         for seat in self._moved:
@@ -177,7 +187,10 @@ class Roster:
         ready = state is _READY and agent.reachable
         if ready is not seat.ready:
             seat.ready = ready
-            self.ready ^= seat.bit
+            if seat in self._turned:
+                self._turned.remove(seat)
+            else:
+                self._turned.add(seat)
         signed_in = state is not _SIGNED_OUT
         if signed_in is not seat.signed_in:
             seat.signed_in = signed_in

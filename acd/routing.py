@@ -169,7 +169,7 @@ class Router:
             if found.key != key:  # somebody else has taken that contact
                 heapq.heappush(urgent, (found.key, _AGENT, who))
                 continue
-            match = self._serve(found)
+            match = self._serve(found, None)
             if match.agent != seats[who].id:  # this agent is still to be looked at
                 heapq.heappush(urgent, (key, _AGENT, who))
             return match
@@ -178,13 +178,11 @@ class Router:
     def _match_one(self) -> Match | None:
         """The same when one contact or one agent is all there is to be looked at."""
         if self._freed:
-            number, seat = self._freed.popitem()
+            _, seat = self._freed.popitem()
             if not seat.ready or not (found := self._best_for(seat)):
                 return None
-            match = self._serve(found)
-            if match.agent != seat.id:
-                self._freed[number] = seat
-            return match
+            # Nobody else is new here, and who was free before has nobody to serve among these.
+            return self._serve(found, seat)
         _, place = self._standing.fresh.popitem()
         bucket = place.bucket
         if bucket is None or not (free := bucket.able & self.roster.ready):
@@ -248,17 +246,15 @@ class Router:
                 second = key
         return _Found(best, chosen, waiting, second)
 
-    def _serve(self, found: _Found) -> Match:
+    def _serve(self, found: _Found, alone: Seat | None) -> Match:
+        """The match for the most urgent contact; ``alone`` is the only free agent it can get."""
         places = self._standing.places
         other = found.runner_up
-        turn = Turn(
-            key=found.key,
-            waiting=found.waiting,
-            runner_up=places[str(other[-1])].contact if other else None,
-        )
-        bucket = found.bucket
-        free = bucket.able & self.roster.ready
-        return self._match(places[str(found.key[-1])], bucket, free, turn)
+        turn = Turn(found.waiting, places[str(other[-1])].contact if other else None)
+        place = places[str(found.key[-1])]
+        if alone is None:
+            return self._match(place, found.bucket, found.bucket.able & self.roster.ready, turn)
+        return self._match(place, found.bucket, alone.bit, turn)
 
     # -- the agent for a contact ----------------------------------------------------------------
 

@@ -153,6 +153,8 @@ class Lines:
 
     def join(self, seat: Seat) -> None:
         """An agent is free: it stands in all kept lines of what it may serve."""
+        if not self._hot:
+            return
         given_up: list[Signature] = []
         byte, bit = seat.number >> 3, 1 << (seat.number & 7)
         hits = seat.anchors & self._hot

@@ -21,9 +21,10 @@ everybody for each decision, and stores no reason. Both decide the same.
 
 Garbage is collected between the rounds only. A decision's time is the median: other programs on the
 same processor interrupt some. "cpu" is the processor time of a whole cycle (a decision, what is
-around it, and the benchmark itself) on average, so that nothing rare is hidden. A processor that is
-shared is slower for everything: "slow" is by how much a yardstick, which is measured in between, was
-slower than on the developers' machine with little else to do. Ratios of one run hold anywhere.
+around it, and the benchmark itself) on average, so that nothing rare is hidden. A processor that
+is shared is slower for everything: "slow" is by how much a yardstick, measured in between, was
+slower than on the developers' machine with little else to do, and "alone" the decision's time
+divided by it; ratio and growth compare these.
 """
 
 import argparse
@@ -126,6 +127,11 @@ class Times:
     def slow(self) -> float:
         """How many times slower the processor was than the developers' idle one."""
         return statistics.median(self.yardsticks or [math.nan]) / IDLE_YARDSTICK
+
+    @property
+    def alone(self) -> float:
+        """Microseconds per decision on a processor that has little else to do, about."""
+        return self.usual / self.slow
 
     @property
     def p99(self) -> float:
@@ -262,9 +268,9 @@ def idle(floor: Floor) -> Iterator[Callable[[], bool]]:
             if not chosen:  # no free agent has the skills
                 floor.contacts.pop(contact.id)
                 floor.router.drop(contact.id)
-                return False
-            floor.busy.append(chosen[0])
-            if len(floor.busy) > TALKS:
+            else:
+                floor.busy.append(chosen[0])
+            if floor.busy and (not chosen or len(floor.busy) > TALKS):
                 floor.free(floor.agents[floor.busy.popleft()])
             if not floor.scan:
                 floor.router.next_match(floor.now)
@@ -335,21 +341,22 @@ def run(case: Case, mode: str, agents: int, contacts: int, seconds: float) -> tu
 def table(cases: tuple[Case, ...], agents: list[int], contacts: int, seconds: float) -> None:
     """Print index, scan and ratio by number of agents."""
     print(f"\n{'':30} {'agents':>7} {'us/decision':>11} {'p99':>7} {'around':>7} "
-          f"{'cpu':>7} {'slow':>5} {'per s':>8} {'scan us':>9} {'ratio':>7} {'growth':>7}")  # fmt: skip
+          f"{'cpu':>7} {'slow':>5} {'alone':>7} {'per s':>8} {'scan':>9} {'ratio':>7} "
+          f"{'growth':>7}")  # fmt: skip
     for case, mode in itertools.product(cases, ("backlog", "idle")):
         before: float | None = None
         for number in agents:
             index, scan = run(case, mode, number, contacts, seconds)
-            growth = f"{index.usual / before:6.2f}x" if before else ""
+            growth = f"{index.alone / before:6.2f}x" if before else ""
             around = usual(index.around)
             print(
                 f"{case.name + ', ' + mode:30} {number:>7,} {index.usual:>11.1f} {index.p99:>7.1f} "
-                f"{around:>7.1f} {index.cycle:>7.1f} {index.slow:>5.1f} {1e6 / index.usual:>8,.0f} "
-                f"{scan.usual:>9,.0f} "
-                f"{scan.usual / index.usual:>6,.0f}x {growth:>7}",
+                f"{around:>7.1f} {index.cycle:>7.1f} {index.slow:>5.1f} {index.alone:>7.1f} "
+                f"{1e6 / index.alone:>8,.0f} {scan.alone:>9,.0f} "
+                f"{scan.alone / index.alone:>6,.0f}x {growth:>7}",
                 flush=True,
             )
-            before = index.usual
+            before = index.alone
 
 
 def backlog_table(cases: tuple[Case, ...], agents: int, sizes: list[int], seconds: float) -> None:
@@ -361,10 +368,10 @@ def backlog_table(cases: tuple[Case, ...], agents: int, sizes: list[int], second
         for size in sizes:
             floor = Floor(company, own_pairs=case.own_pairs, scan=False)
             times = measure(backlog(floor, size), seconds, 2000)
-            growth = f"{times.usual / before:6.2f}x" if before else ""
-            print(f"{case.name:30} {size:>7,} {times.usual:>11.1f} {times.p99:>7.1f} {times.slow:>5.1f} {growth:>8}",
-                  flush=True)  # fmt: skip
-            before = times.usual
+            growth = f"{times.alone / before:6.2f}x" if before else ""
+            print(f"{case.name:30} {size:>7,} {times.usual:>11.1f} {times.p99:>7.1f} "
+                  f"{times.slow:>5.1f} {times.alone:>7.1f} {growth:>8}", flush=True)  # fmt: skip
+            before = times.alone
 
 
 def whole_step(agents: int, seconds: float) -> None:

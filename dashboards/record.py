@@ -325,6 +325,9 @@ class Teller:
             yield lambda language: say(language, ("routing", "aged"))
         if ring := reason.get("ring"):
             yield lambda language: say(language, ("routing", "ring"), {"ring": ring})
+        counts = reason.get("passed_over")
+        if isinstance(counts, Mapping):  # a large company's agents are counted, not named
+            yield lambda language: say(language, ("routing", "passed_over"), counts)
 
     def _candidate(self, facts: Mapping[str, Any], *, chosen: bool) -> CandidateView:
         agent = str(facts.get("agent", ""))

@@ -125,6 +125,30 @@ def test_a_reason_of_any_shape_is_survived(company: Company, story: Day) -> None
         assert Teller(company, whole).routing(changed).reason == reason
 
 
+def test_circumstances_of_a_decision_in_a_large_company(company: Company) -> None:
+    event = OfferMade(
+        at=NOW,
+        contact="c",
+        queue="order",
+        agent="8002",
+        offer=1,
+        reason={
+            "rule": "least_occupied",
+            "considered": [{"agent": "8002", "idle": 3.0, "levels": {}, "occupancy": 0.41}],
+            "passed_over": {"skills": 900, "not_free": 99},
+            "aged": True,
+            "order": {"waiting": 4, "next": {"contact": "d", "priority": 5, "waited": 61.0}},
+        },
+    )
+    view = Teller(company, masked).routing(event)
+    english = " / ".join(names["en"] for names in view.circumstances)
+    assert "4 were waiting" in english
+    assert "900 lacked the skills and 99 were not free" in english
+    assert "above all priorities" in english
+    assert "900 位技能不符" in " / ".join(names["zh-CN"] for names in view.circumstances)
+    assert "0.41" in view.candidates[0].why["en"]
+
+
 def test_every_kind_and_variant_has_a_sentence_without_gaps(company: Company) -> None:
     teller = Teller(company, whole)
     told = set()
