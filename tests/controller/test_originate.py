@@ -45,6 +45,13 @@ def test_a_customer_is_called_through_the_trunk_on_a_channel_with_the_contacts_i
     assert not set(carried["HUAWU_LABEL"]) & set(',"')  # a comma would begin another variable
 
 
+def test_a_line_too_long_for_asterisk_costs_nobody_the_call() -> None:
+    many = {f"attribute_{n}": "x" * 40 for n in range(40)}
+    carried = variables(customer_call(dataclasses.replace(CUSTOMER, attributes=many), record=True))
+    assert "HUAWU_ATTRIBUTES" not in carried
+    assert carried["HUAWU_QUEUE"] == "logistics"
+
+
 def test_an_agent_is_called_first_and_sees_the_customers_number() -> None:
     fields = agent_first(AGENT, record=False)
     plain = dict(fields)
@@ -54,7 +61,9 @@ def test_an_agent_is_called_first_and_sees_the_customers_number() -> None:
     assert variables(fields)["__HUAWU_RECORD"] == ""
 
 
-@pytest.mark.parametrize("number", ["", "138&PJSIP/x", "1380013800@evil", "١٢٣٤٥", "+8613800138000"])
+@pytest.mark.parametrize(
+    "number", ["", "138&PJSIP/x", "1380013800@evil", "١٢٣٤٥", "+8613800138000"]
+)
 def test_what_is_no_number_is_never_dialled(number: str) -> None:
     with pytest.raises(ValueError, match="not a number"):
         customer_call(dataclasses.replace(CUSTOMER, number=number), record=False)
