@@ -109,6 +109,7 @@ class Centre:
         ]
 
 
+@pytest.mark.simulated
 def test_in_a_steady_queue_half_are_answered_sooner() -> None:
     errors: list[float] = []
     for seed in (1, 2):
@@ -120,6 +121,7 @@ def test_in_a_steady_queue_half_are_answered_sooner() -> None:
     assert abs(statistics.median(errors)) < 0.1 * HANDLING
 
 
+@pytest.mark.simulated
 def test_after_a_sudden_stop_it_is_better_than_the_average_of_past_waits() -> None:
     ours: list[float] = []
     moving: list[float] = []

@@ -18,6 +18,8 @@ from acd.simulation.pooling import (
     skills_of,
 )
 
+pytestmark = pytest.mark.simulated
+
 CALLERS, SEED = 3000, 1
 
 
