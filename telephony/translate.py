@@ -1,8 +1,8 @@
 """From Asterisk's strings to typed events: strings die here.
 
 The dialplan in ``asterisk-conf/extensions.conf`` sends user events (``HuawuLanded``,
-``HuawuAnswered``, ``HuawuTalkEnded`` and their like) and keeps the queue entry in channel variables,
-so that a contact can be adopted from its channel alone. A caller's channel is the one whose
+``HuawuAnswered``, ``HuawuTalkEnded`` and their like) and keeps the queue entry in channel
+variables, so that a contact can be adopted from its channel alone. A caller's channel is the one whose
 Uniqueid is the contact's id; an agent's is recognised by its endpoint's name, which callers cannot
 choose.
 """
@@ -60,6 +60,21 @@ _OFFER_ENDS = {
     "GATE": OfferEnd.NOT_LANDED,
     "CANCEL": OfferEnd.CALLER_GONE,
 }
+#: The dialplan's events that tell of a leg: its own channel, or the one that they name.
+_OF_LEGS: Mapping[
+    str,
+    type[AgentAnswered]
+    | type[CustomerReached]
+    | type[AgentWaits]
+    | type[ColleagueAnswered]
+    | type[LegJoined],
+] = {
+    "HuawuAnswered": AgentAnswered,
+    "HuawuReached": CustomerReached,
+    "HuawuAgentWaits": AgentWaits,
+    "HuawuConsulted": ColleagueAnswered,
+    "HuawuJoined": LegJoined,
+}
 _CALL_REJECTED = "21"
 _NO_PHONE = frozenset({"UNAVAILABLE", "INVALID", "UNKNOWN", ""})
 
@@ -101,37 +116,26 @@ def wire_event(message: AmiMessage, now: float) -> WireEvent | None:
 
 
 def _user_event(message: AmiMessage, now: float) -> WireEvent | None:
-    contact, agent, channel = message.get("Contact"), message.get("Agent"), message.get("Channel")
-    offer = _number(message.get("Offer"))
+    contact, agent = message.get("Contact"), message.get("Agent")
     if not contact or not agent:
         return None
-    match message.get("UserEvent"):
+    offer, name = _number(message.get("Offer")), message.get("UserEvent")
+    if name in _OF_LEGS:
+        channel = message.get("Leg") or message.get("Channel")
+        kind = _OF_LEGS[name]
+        return kind(at=now, contact=contact, agent=agent, offer=offer, channel=channel)
+    match name:
         case "HuawuLanded":
             return CallerLanded(at=now, contact=contact, agent=agent, offer=offer)
-        case "HuawuReached":
-            return CustomerReached(
-                at=now, contact=contact, agent=agent, offer=offer, channel=channel
-            )
-        case "HuawuAgentWaits":
-            return AgentWaits(at=now, contact=contact, agent=agent, offer=offer, channel=channel)
-        case "HuawuAnswered":
-            channel = message.get("Leg") or channel
-            return AgentAnswered(at=now, contact=contact, agent=agent, offer=offer, channel=channel)
         case "HuawuTalkEnded":
             by = Party.CALLER if message.get("By") == "caller" else Party.AGENT
             return PairParted(at=now, contact=contact, agent=agent, offer=offer, by=by)
         case "HuawuConsulting":
             return ConsultBegun(at=now, contact=contact, offer=offer)
-        case "HuawuConsulted":
-            return ColleagueAnswered(
-                at=now, contact=contact, agent=agent, offer=offer, channel=channel
-            )
         case "HuawuConsultEnded":
             status = message.get("Status")
             result = None if status == "ANSWER" else offer_end(status, message.get("Cause"))
             return ConsultReturned(at=now, contact=contact, offer=offer, result=result)
-        case "HuawuJoined":
-            return LegJoined(at=now, contact=contact, agent=agent, offer=offer, channel=channel)
     return None
 
 

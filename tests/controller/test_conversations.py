@@ -13,7 +13,13 @@ from controller.conversations import Conversations
 from ivr.versions import FlowVersions
 from telephony.agi import CallerHungUp
 from telephony.clock import Clock
-from telephony.events import AgentState, CallStage, PhoneChanged
+from telephony.events import (
+    AgentAnswered,
+    AgentState,
+    CallStage,
+    PhoneChanged,
+    TransferTarget,
+)
 from tests.acd.test_service import Memory
 
 COMPANY = Path(__file__).parents[2] / "company"
@@ -218,3 +224,37 @@ async def test_feature_codes(
 async def test_a_phone_that_is_no_agents_may_do_nothing(centre: Centre) -> None:
     channel = await centre.run("feature", Channel(arguments=("*45",)))
     assert channel.played == ["agent_not_allowed"]
+
+
+async def test_who_is_passed_on_to_the_menu_begins_at_that_node(centre: Centre) -> None:
+    await centre.service.sign_in("8003", "agent:8003")
+    await centre.service.ready("8003", "agent:8003")
+    channel = await centre.run("menu", Channel(keys="12"))
+    contact = channel.uniqueid
+    centre.service.ask(
+        AgentAnswered(at=1.0, contact=contact, agent="8003", offer=1, channel="PJSIP/agent8003-1")
+    )
+    await centre.service.transfer(contact, TransferTarget.NODE, "main_menu", "agent:8003")
+    assert centre.service.stage(contact) is CallStage.MENU
+    node = ("13800000000", "8000", "main_menu")
+    again = await centre.run("menu", Channel(keys="4", arguments=node))
+    assert again.played[0] == "main-main_menu"
+    known = centre.service.contact(contact)
+    assert known is not None
+    assert (known.queue, known.language) == ("returns", "zh-CN")
+    centre.service.stop()
+
+
+async def test_nobody_outside_puts_the_caller_back_in_the_queue(centre: Centre) -> None:
+    await centre.service.sign_in("8003", "agent:8003")
+    await centre.service.ready("8003", "agent:8003")
+    channel = await centre.run("menu", Channel(keys="12"))
+    contact = channel.uniqueid
+    centre.service.ask(
+        AgentAnswered(at=1.0, contact=contact, agent="8003", offer=1, channel="PJSIP/agent8003-1")
+    )
+    await centre.service.transfer(contact, TransferTarget.OUTSIDE, "12315", "agent:8003")
+    back = await centre.run("outside-ended", Channel(arguments=("NOANSWER",)))
+    assert centre.service.stage(contact) is CallStage.WAITING
+    assert dict(back.set)["HUAWU_NEXT"] == "wait"
+    centre.service.stop()
