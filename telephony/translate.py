@@ -2,9 +2,9 @@
 
 The dialplan in ``asterisk-conf/extensions.conf`` sends user events (``HuawuLanded``,
 ``HuawuAnswered``, ``HuawuTalkEnded`` and their like) and keeps the queue entry in channel
-variables, so that a contact can be adopted from its channel alone. A caller's channel is the one whose
-Uniqueid is the contact's id; an agent's is recognised by its endpoint's name, which callers cannot
-choose.
+variables, so that a contact can be adopted from its channel alone. A caller's channel is the one
+whose Uniqueid is the contact's id; an agent's is recognised by its endpoint's name, which callers
+cannot choose.
 """
 
 import re
@@ -117,9 +117,8 @@ def wire_event(message: AmiMessage, now: float) -> WireEvent | None:
 
 def _user_event(message: AmiMessage, now: float) -> WireEvent | None:
     contact, agent = message.get("Contact"), message.get("Agent")
-    if not contact or not agent:
-        return None
-    offer, name = _number(message.get("Offer")), message.get("UserEvent")
+    offer = _number(message.get("Offer"))
+    name = message.get("UserEvent") if contact and agent else ""
     if name in _OF_LEGS:
         channel = message.get("Leg") or message.get("Channel")
         kind = _OF_LEGS[name]
@@ -133,10 +132,15 @@ def _user_event(message: AmiMessage, now: float) -> WireEvent | None:
         case "HuawuConsulting":
             return ConsultBegun(at=now, contact=contact, offer=offer)
         case "HuawuConsultEnded":
-            status = message.get("Status")
-            result = None if status == "ANSWER" else offer_end(status, message.get("Cause"))
+            result = _consult_end(message)
             return ConsultReturned(at=now, contact=contact, offer=offer, result=result)
-    return None
+        case _:
+            return None
+
+
+def _consult_end(message: AmiMessage) -> OfferEnd | None:
+    status = message.get("Status")
+    return None if status == "ANSWER" else offer_end(status, message.get("Cause"))
 
 
 def _hold(message: AmiMessage, now: float) -> LegHeld | None:
