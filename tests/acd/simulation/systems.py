@@ -44,6 +44,10 @@ ERLANG_A = [
 ]
 
 
+#: Of the tests' runs. With other seeds some 1 of 100 intervals misses, as it must (bench/erlang.py).
+SEED = 1
+
+
 def exact(model: Model) -> dict[str, float]:
     """Mean wait in seconds of all callers, share who wait, share who give up; by the library."""
     rates = {
