@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 import soundfile
 
+from controller.originate import customer_call
 from telephony.agi import AgiSession
 from telephony.ami import AmiRefused
+from telephony.commands import CallCustomer
 from telephony.softphone import Phone, PhoneCall, PhoneError, PhoneRack
 from tests.live.node import Node, Stub, answer, enqueue, offer
 from tests.tones import pitch, tone
@@ -506,6 +508,32 @@ async def test_the_manager_user_may_do_its_work_and_no_more(stub: Stub, trunk: P
             await stub.link.action("Originate", [*begun, ("Data", "x")])
     await stub.link.action("Hangup", [channel])
     await call.ended(3)
+
+
+async def test_one_contact_is_never_called_twice_at_a_time(
+    stub: Stub, node: Node, rack: PhoneRack
+) -> None:
+    """Asterisk itself refuses a second channel of one id, and takes it again for a new try."""
+    customers = await phone_of(rack, node, "trunk")
+    call = CallCustomer(
+        contact="huawu-1763760000.7", number="13800138000", ring=10, agent="8001", offer=1,
+        agent_ring=5, partner="", label="订单", queue="order", queued=1.0, priority=0,
+        language="zh-CN", music="default",
+    )  # fmt: skip
+    fields = customer_call(call, record=False)
+    for code, cause in ((486, "17"), (603, "21")):
+        seen = len(stub.events)
+        await asyncio.gather(*(stub.link.action("Originate", fields) for _ in range(3)))
+        ringing = await customers.ringing(5)
+        assert (ringing.number, "13800138000@" in ringing.headers["To"]) == ("8000", True)
+        await asyncio.sleep(1)
+        assert customers.is_quiet
+        assert len(node.channels()) == 1
+        await ringing.decline(code)
+        await until(lambda: any(e.name == "Hangup" for e in stub.events[seen:]), 5)  # noqa: B023
+        (gone,) = [event for event in stub.events[seen:] if event.name == "Hangup"]
+        assert (gone.get("Uniqueid"), gone.get("Cause")) == (call.contact, cause)
+        assert gone.variables()["HUAWU_CONTACT"] == call.contact
 
 
 # --- without a controller ------------------------------------------------------------------------
