@@ -32,6 +32,12 @@ def announcement(domain: Domain, contact: Contact) -> tuple[str, ...]:
     domain.touch(contact)
     if not domain.router.anybody(contact.requirement):
         return ("nobody_signed_in", f"callback_key_{key}") if key else ("nobody_signed_in",)
+    told = _tell(domain, contact) if rules.position or rules.wait else ()
+    return (*told, f"callback_key_{key}") if key else told
+
+
+def _tell(domain: Domain, contact: Contact) -> tuple[str, ...]:
+    rules = domain.company.queue(contact.queue).announcements
     position = domain.router.position(contact, domain.now)
     seconds = estimate(domain, contact, domain.now)
     domain.record(
@@ -45,7 +51,7 @@ def announcement(domain: Domain, contact: Contact) -> tuple[str, ...]:
     )
     wait = _wait_prompt(seconds) if rules.wait and seconds is not None else ""
     place = _position_prompt(position, alone=not wait) if rules.position else ""
-    return tuple(prompt for prompt in (place, wait, f"callback_key_{key}" if key else "") if prompt)
+    return tuple(prompt for prompt in (place, wait) if prompt)
 
 
 def _position_prompt(position: int, *, alone: bool) -> str:

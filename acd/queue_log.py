@@ -3,10 +3,9 @@
 Existing reporting tools read Asterisk's ``queue_log`` (``epoch|callid|queue|agent|EVENT|data…``, as
 its documentation of app_queue lists them), so a contact that we distribute leaves the same trace
 there as one that ``Queue()`` had served: ENTERQUEUE, RINGNOANSWER, CONNECT, COMPLETEAGENT or
-COMPLETECALLER, BLINDTRANSFER, ATTENDEDTRANSFER, ABANDON, EXITWITHTIMEOUT, EXITWITHKEY,
-EXITEMPTY. Seconds are
-whole, except RINGNOANSWER's milliseconds. Membership and pauses are logged by app_queue itself
-when the mirror changes them, and talks that the fallback queue connected are its own rows too.
+COMPLETECALLER, BLINDTRANSFER, ATTENDEDTRANSFER, ABANDON, EXITWITHTIMEOUT, EXITWITHKEY, EXITEMPTY.
+Seconds are whole, except RINGNOANSWER's milliseconds. Membership and pauses are logged by app_queue
+itself when the mirror changes them, and talks that the fallback queue connected are its own rows.
 """
 
 from dataclasses import dataclass

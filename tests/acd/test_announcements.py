@@ -1,14 +1,16 @@
 """What a waiting caller is told, when, and what is recorded of it."""
 
+from dataclasses import replace
+
 import pytest
 
 from acd.announcements import MINUTES, _wait_prompt
-from acd.rules import Announcements
+from acd.rules import Announcements, Callback
 from ivr.prompts import prompt_path
 from telephony.commands import KeepWaiting, OfferContact
 from telephony.events import AgentWish, EstimateTold
 from tests.acd.playbook import Playbook
-from tests.acd.test_placing import changed, events
+from tests.acd.test_placing import call, changed, events
 
 
 def busy(**announcements: object) -> Playbook:
@@ -43,6 +45,14 @@ def test_each_part_may_be_left_out() -> None:
     silent = busy(position=False, wait=False)
     assert said(silent.call("c1")) == ()
     assert events(silent, EstimateTold) == []
+
+
+def test_a_key_alone_is_told_without_a_place() -> None:
+    book = busy(position=False, wait=False)
+    queue = book.company.queues["presale"].model_copy(update={"callback": Callback(key="2")})
+    book.domain.company = replace(book.company, queues={**book.company.queues, "presale": queue})
+    assert said(call(book, "c1", "13800138000")) == ("callback_key_2",)
+    assert events(book, EstimateTold) == []
 
 
 def test_positions_and_waits_grow_with_the_queue() -> None:
