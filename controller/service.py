@@ -17,6 +17,7 @@ import signal
 import socket
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
 
 import structlog
 import uvloop
@@ -33,7 +34,7 @@ from controller.credentials import load_credentials
 from controller.leadership import Leadership
 from controller.logs import log_to_stdout
 from controller.problems import ProblemError
-from controller.rules import RuleVersion, RuleVersions, load_rules
+from controller.rules import RuleVersion, RuleVersions, check_rules
 from controller.settings import Settings, load_settings
 from controller.telephone import Telephone
 from dashboards.ports import WebPorts
@@ -89,7 +90,7 @@ class Controller:
         self._clock = Clock()
         self._versions = RuleVersions(settings.rules_dir)
         self._rules, company = self._first_rules()
-        self._menus = FlowVersions(settings.company)
+        self._menus = FlowVersions(settings.company, self._rules_folder)
         self._timezone = self._menus.current.hours.zone.key  # the company's own, of hours.yaml
         self._redis: Redis = connect(settings.effective_redis_url)
         # Pages that come back all at once wait for connections of their own, not for ours.
@@ -257,24 +258,29 @@ class Controller:
         """New callers get the menu of the files, with a mistake in them nothing changes; and the
         rules that were accepted last hold for everybody.
         """
-        problems = self._menus.reload()
-        logger.info("menu read", version=self._menus.current.number, problems=len(problems))
         if self._leadership.lease.leads:  # else they are taken up with the lease
             self._take_up_rules()
+        problems = self._menus.reload()
+        logger.info("menu read", version=self._menus.current.number, problems=len(problems))
+
+    def _rules_folder(self) -> Path:
+        """Where the rules that are, or will be, in use are kept."""
+        return (self._versions.newest or self._rules).folder
 
     def _first_rules(self) -> tuple[RuleVersion, Company]:
         """The rules to begin with: those that were in use, so that what changed in the files
         since is taken up as at any other time. Files that are broken change nothing.
         """
         before = self._versions.newest
-        try:
-            load_rules(self._settings.company)
+        problems = check_rules(self._settings.company)
+        if not problems:
             version = self._versions.keep(self._settings.company, author="start")
-        except BadFile as error:
-            if before is None:
-                raise
+        elif before is None:
+            raise BadFile(problems)
+        else:
             version = before
-            logger.error("the rules stay as they were", version=before.number, why=str(error))
+            why = "; ".join(str(problem) for problem in problems)
+            logger.warning("the rules stay as they were", version=before.number, why=why)
         try:
             return (before, before.load()) if before else (version, version.load())
         except BadFile:  # written by another version of the program

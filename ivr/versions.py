@@ -6,6 +6,7 @@ file changes nothing.
 """
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,14 +56,20 @@ def _routing(company: Path) -> Source | None:
     return read_source(file) if file.exists() else None
 
 
-def load_version(company: Path, number: int = 1, *, recorded: bool = True) -> FlowVersion:
-    """Load the main menu of a company folder. Raises BadFile with every problem found."""
+def load_version(
+    company: Path, number: int = 1, *, recorded: bool = True, rules: Path | None = None
+) -> FlowVersion:
+    """Load the main menu of a company folder. Raises BadFile with every problem found.
+
+    ``rules`` is the folder of queues.yaml and routing.yaml when the rules in use lie elsewhere.
+    """
     hours = load_hours(company / "hours.yaml")
+    rules = rules or company
     around = Surroundings(
         shelf=load_catalogue(),
-        queues=queue_names(read_source(company / "queues.yaml")),
+        queues=queue_names(read_source(rules / "queues.yaml")),
         hours=frozenset(hours.weeks),
-        attributes=(attributes := attribute_values(_routing(company))),
+        attributes=(attributes := attribute_values(_routing(rules))),
     )
     return FlowVersion(
         number=number,
@@ -73,11 +80,17 @@ def load_version(company: Path, number: int = 1, *, recorded: bool = True) -> Fl
 
 
 class FlowVersions:
-    """Holds the current version. Raises BadFile when there is none to begin with."""
+    """Holds the current version. Raises BadFile when there is none to begin with.
 
-    def __init__(self, company: Path) -> None:
+    Args:
+        company: the folder of the menus, hours and customers.
+        rules: says where the queues and attributes in use are written; there if not given.
+    """
+
+    def __init__(self, company: Path, rules: Callable[[], Path] | None = None) -> None:
         self._company = company
-        self._current = load_version(company)
+        self._rules = rules or (lambda: company)
+        self._current = load_version(company, rules=self._rules())
 
     @property
     def current(self) -> FlowVersion:
@@ -87,7 +100,8 @@ class FlowVersions:
     def reload(self) -> list[Problem]:
         """Read the files again. Returns the problems; with any, the old version stays."""
         try:
-            self._current = load_version(self._company, self._current.number + 1)
+            number = self._current.number + 1
+            self._current = load_version(self._company, number, rules=self._rules())
         except BadFile as error:
             log.warning("the menu stays as it was: %s", error)
             return error.problems

@@ -38,10 +38,10 @@ def join_people(
     }
     for queue in queues:
         for extension, name, level, origin in _members(queue, people):
-            _give(agents, extension, name, queue.id, level, origin)
+            _give(agents, extension, name=name, skill=queue.id, level=level, origin=origin)
         if not any(queue.id in agent.skills for agent in agents.values()):
             for extension in sorted(seen.get(queue.title, ())):
-                _give(agents, extension, "", queue.id, 10, "queue_log")
+                _give(agents, extension, name="", skill=queue.id, level=10, origin="queue_log")
     known = {name for queue in queues for name in (queue.title.lower(), queue.id)}
     for person in people:
         agents[person.extension].notes += [
@@ -69,6 +69,7 @@ def _members(queue: ImportedQueue, people: Sequence[Person]) -> Iterator[tuple[s
 def _give(
     agents: dict[str, ImportedAgent],
     extension: str,
+    *,
     name: str,
     skill: str,
     level: int,

@@ -67,3 +67,15 @@ def test_a_lost_file_changes_nothing(company, name):
 def test_there_must_be_one_to_begin_with(tmp_path):
     with pytest.raises(BadFile):
         FlowVersions(tmp_path)
+
+
+def test_queues_and_attributes_may_be_those_of_rules_kept_elsewhere(tmp_path):
+    company, kept = tmp_path / "company", tmp_path / "kept"
+    shutil.copytree(COMPANY, company)
+    kept.mkdir()
+    for name in ("queues.yaml", "routing.yaml"):
+        shutil.move(company / name, kept / name)
+    versions = FlowVersions(company, lambda: kept)
+    assert versions.reload() == []
+    shutil.move(kept / "queues.yaml", company / "queues.yaml")
+    assert versions.reload() != []
