@@ -388,6 +388,12 @@ def cancel_callback(domain: Domain, event: CallbackCancelled) -> None:
     end_callback(domain, contact, CallbackEnd.CANCELLED, author=event.author)
 
 
+def queue_gone(domain: Domain, contact: Contact) -> None:
+    """A ticket's queue is no longer in the rules: nobody can be asked to call."""
+    domain.contacts[contact.id] = contact
+    end_callback(domain, contact, CallbackEnd.CANCELLED, author="rule:unknown_queue")
+
+
 def callback_timer(domain: Domain, contact: Contact, kind: str) -> None:
     """``retry``, ``expire`` or ``calling`` is due."""
     match kind:

@@ -23,6 +23,7 @@ from acd.callbacks import (
     customer_is_there,
     customer_reached,
     key_pressed,
+    queue_gone,
     restore_callback,
     resume_place,
 )
@@ -164,12 +165,16 @@ class Distribution:
         domain = self.domain
         domain.begin(now)
         domain.contacts = {}
+        domain.callbacks.clear()
+        domain.engaged.clear()
         for contact in contacts:
             if not contact.queue or contact.queue in domain.company.queues:
                 domain.contacts[contact.id] = contact
             else:  # its queue went while nobody watched: the caller is seen in the picture
                 domain.out.contacts.add(contact.id)
-                if contact.stage in (CallStage.WAITING, CallStage.OFFERED):
+                if contact.promised:
+                    queue_gone(domain, contact)
+                elif contact.stage in (CallStage.WAITING, CallStage.OFFERED):
                     domain.end_entry(contact, QueueEnd.REFUSED, "unknown_queue")
                 domain.stray("unknown_queue")
         domain.agents.update({agent.id: agent for agent in agents if agent.id in domain.agents})

@@ -527,6 +527,17 @@ def test_a_ticket_survives_a_restart_with_its_place_and_its_timers() -> None:
     assert [call.contact for call in heir.calls()] == ["a"]
 
 
+def test_a_ticket_whose_queue_is_gone_ends() -> None:
+    book = Office()
+    book.asks("a")
+    ticket = Contact.from_plain({**book.of("a").plain(), "queue": "gone"})
+    heir = Office()
+    heir.take(heir.distribution.restore([ticket], [], book.at))
+    assert (heir.ends(), heir.domain.contacts, heir.domain.callbacks) == (
+        [CallbackEnd.CANCELLED], {}, {},
+    )  # fmt: skip
+
+
 def test_a_call_in_flight_is_found_and_not_made_again() -> None:
     book = Office()
     book.asks("a")
