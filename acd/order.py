@@ -64,7 +64,18 @@ class Bucket:
         right: priority, threshold and aging of all of them.
     """
 
-    __slots__ = ("able", "aging", "anchors", "line", "mask", "oldest", "owner", "priority", "right")
+    __slots__ = (
+        "able",
+        "aging",
+        "anchors",
+        "line",
+        "mask",
+        "oldest",
+        "owner",
+        "priority",
+        "right",
+        "threshold",
+    )
 
     def __init__(
         self, able: int, mask: bytes, anchors: tuple[int, ...], right: Right, owner: object
@@ -75,7 +86,7 @@ class Bucket:
         self.right = right
         self.owner = owner  # the signature or the seat whose bucket it is
         self.line: list[Item] = []
-        self.priority, _, self.aging = right
+        self.priority, self.threshold, self.aging = right
         self.oldest = 0.0  # place of the first in the line
 
 

@@ -230,11 +230,17 @@ class Router:
         if not buckets:
             return None
         now = self.now
+        key: Urgency
         best: Urgency | None = None
         second: Urgency | None = None
         chosen, waiting = buckets[0], sum([len(bucket.line) for bucket in buckets])
         for bucket in shortlist(buckets, now):
-            key = key_of(bucket.right, bucket.line[0], now)
+            queued, name = bucket.line[0]
+            waited = now - queued
+            if waited >= bucket.aging:
+                key = key_of(bucket.right, (queued, name), now)
+            else:  # the same, without a call
+                key = (1, -bucket.priority, -waited / bucket.threshold, queued, name)
             if best is None or key < best:
                 best, second, chosen = key, best, bucket
             elif second is None or key < second:
