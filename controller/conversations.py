@@ -5,6 +5,8 @@ even for a killed server. A session that breaks anywhere leaves it empty, and th
 own way on. The contact's id is the channel's Uniqueid, which no caller can choose.
 """
 
+import asyncio
+import contextlib
 import functools
 import logging
 from collections.abc import Awaitable, Callable, Mapping
@@ -48,6 +50,14 @@ AGENT_LANGUAGE = "zh-CN"
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
+#: Seconds that a caller waits for a promise to be written down; the dialplan waits two.
+PROMISE_LIMIT = 1.0
+
+
+async def _at_once() -> None:
+    """Nothing has to be waited for."""
+
+
 class Conversations:
     """All routes of the FastAGI server.
 
@@ -56,6 +66,7 @@ class Conversations:
         service: the distribution.
         clock: the process's clock.
         may_record: whether a talk of this queue is to be recorded now.
+        written: waits until the live store has all that was decided so far.
     """
 
     def __init__(
@@ -65,11 +76,13 @@ class Conversations:
         service: DistributionService,
         clock: Clock,
         may_record: Callable[[str], bool],
+        written: Callable[[], Awaitable[None]] = _at_once,
     ) -> None:
         self._menus = menus
         self._service = service
         self._clock = clock
         self._may_record = may_record
+        self._written = written
 
     def routes(self) -> Mapping[str, Route]:
         """Path -> route. A caller who hangs up in the middle ends a route quietly."""
@@ -175,6 +188,11 @@ class Conversations:
             await self._tick(session)
             return
         answer = self._service.ask(KeyPressed(contact=contact, channel=session.channel, key=key))
+        if self._service.stage(contact) is CallStage.CALLBACK:
+            # The caller is about to hang up on our word: from here on it outlives this process.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(PROMISE_LIMIT):
+                    await self._written()
         await self._reply(session, answer)
 
     async def _offer_ended(self, session: AgiSession) -> None:

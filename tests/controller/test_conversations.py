@@ -1,5 +1,6 @@
 """The AGI routes against a scripted channel: what is set on it, and in which order."""
 
+import asyncio
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
@@ -176,6 +177,30 @@ async def test_a_key_asks_for_a_callback_or_leaves_the_caller_waiting(centre: Ce
     assert channel.set[-1] == ("HUAWU_NEXT", "hangup")
     assert contact.stage is CallStage.CALLBACK
     assert centre.memory.contacts[contact.id]["promised"]
+    centre.service.stop()
+
+
+async def test_a_promise_is_given_when_it_is_written_down_and_not_much_later(
+    centre: Centre, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("controller.conversations.PROMISE_LIMIT", 0.05)
+    told: list[str] = []
+
+    async def never() -> None:
+        told.append("asked")
+        await asyncio.Event().wait()
+
+    centre.routes = Conversations(
+        menus=FlowVersions(COMPANY), service=centre.service, clock=Clock(),
+        may_record=lambda queue: False, written=never,
+    ).routes()  # fmt: skip
+    await centre.run("tick", Channel(HUAWU_QUEUE="logistics", HUAWU_LANGUAGE="zh-CN"))
+    (contact,) = centre.service.distribution.domain.contacts.values()
+    contact.caller = "13800138000"
+    channel = await centre.run("key", Channel(arguments=("7",)))
+    assert (told, channel.set[-1]) == ([], ("HUAWU_NEXT", "wait"))
+    channel = await centre.run("key", Channel(arguments=("1",)))
+    assert (told, channel.set[-1]) == (["asked"], ("HUAWU_NEXT", "hangup"))
     centre.service.stop()
 
 
