@@ -159,7 +159,8 @@ def test_callers_text_is_filtered_first_and_decides_nothing(dialplan: dict[str, 
     first = dialplan["huawu-entry"][0][1]
     assert first == "8000,1,Set(CALLERID(num)=${FILTER(0-9+*#,${CALLERID(num)}):0:32})"
     text = "\n".join(value for lines in dialplan.values() for _, value in lines)
-    assert text.count("${CALLERID") == 2  # there, and copied into ANI
+    assert text.count("${CALLERID") == 3  # there, copied into ANI, and told to the menu
+    assert "AGI(${AGI}/menu,${CALLERID(num)}," in text
     assert not re.search(r"\b(System|TrySystem|SHELL|CURL|FILE|ENV|EVAL|Exec)\(", text)
 
 
