@@ -137,6 +137,8 @@ class Router:
         seat = self.roster.by_id.get(agent)
         if seat is None:
             return []
+        for place in self._standing.fresh.values():
+            self._standing.enter(place)
         buckets = self._standing.waiting.heads(seat.anchors, seat.own, seat.number)
         found = [self._standing.places[name].contact for b in buckets for _, name in b.line]
         return in_order(found, self.now)
@@ -186,6 +188,7 @@ class Router:
         _, place = self._standing.fresh.popitem()
         bucket = place.bucket
         if bucket is None or not (free := bucket.able & self.roster.ready):
+            self._standing.enter(place)
             return None
         return self._match(place, bucket, free, None)
 
@@ -213,6 +216,7 @@ class Router:
         fresh = self._standing.fresh
         if fresh:
             for name, place in fresh.items():
+                self._standing.enter(place)
                 bucket = place.bucket
                 if bucket is not None and bucket.able & self.roster.ready:
                     key = key_of(bucket.right, place.item, self.now)

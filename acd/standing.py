@@ -56,12 +56,13 @@ def obstacle(contact: Contact, agent: Agent, company: Company, now: float) -> st
 class Place:
     """Where one contact stands in the index."""
 
-    __slots__ = ("bucket", "contact", "group", "held", "item", "load")
+    __slots__ = ("bucket", "contact", "group", "held", "inside", "item", "load")
 
     def __init__(self, contact: Contact) -> None:
         self.contact = contact
         self.item: Item = (0.0, contact.id)
         self.bucket: Bucket | None = None  # when an agent is wanted now
+        self.inside = False  # of the bucket; a contact that finds an agent at once never is
         self.group: Group | None = None
         self.held = 0.0  # for the preferred agent until then
         self.load: Requirement | None = None
@@ -88,6 +89,7 @@ class Standing:
         self._held: dict[tuple[int, Right], Bucket] = {}
         self._holds: list[tuple[float, str]] = []  # heap: (until, contact)
         self._queues: dict[str, dict[Right, Group]] = {}
+        self._regroup: dict[str, Place] = {}  # whose groups are set right when it is asked
         self._counts_load = any(
             queue.strategy is Strategy.SPARE_FLEXIBLE for queue in company.queues.values()
         )
@@ -96,6 +98,7 @@ class Standing:
 
     def position(self, contact: Contact, now: float) -> int:
         """1-based place among all of the contact's queue; 0 when it is not queued."""
+        self._group()
         place = self.places.get(contact.id)
         if place is None or place.group is None:
             return 0
@@ -105,6 +108,7 @@ class Standing:
 
     def waiting_in(self, queue: str) -> int:
         """How many contacts have a place in this queue."""
+        self._group()
         return sum(len(group.line) for group in self._queues.get(queue, {}).values())
 
     def holds_over(self, now: float) -> Sequence[Contact]:
@@ -125,9 +129,11 @@ class Standing:
         """This contact is gone."""
         if place := self.places.pop(name, None):
             self._leave(place)
-            self._in_group(place, None)
+            if place.group is not None:
+                self._in_group(place, None)
             if self._counts_load:
                 self._put_load(place, None)
+            self._regroup.pop(name, None)
 
     def put(self, contact: Contact, now: float) -> None:
         """Give a new or changed contact its place."""
@@ -145,31 +151,44 @@ class Standing:
             if contact.queued != place.item[0]:
                 self._in_group(place, None)
                 place.item = (contact.queued, name)
-            if bucket is not None:
-                self._enter(place, bucket)
-        right = right_of(contact) if stage in QUEUED else None
-        group = place.group
-        if group is None or group.right != right or group.queue != contact.queue:
-            self._in_group(place, right)
+            place.bucket = bucket
+        if bucket is not None and not place.inside:
+            self.fresh[name] = place
+        self._regroup[name] = place
         if self._counts_load:
             self._put_load(place, contact.requirement)
 
-    def _enter(self, place: Place, bucket: Bucket) -> None:
-        place.bucket = bucket
+    def enter(self, place: Place) -> None:
+        """Let a contact that has found nobody stand where freed agents look."""
+        bucket = place.bucket
+        if bucket is None or place.inside:
+            return
+        place.inside = True
         self.waiting.add(bucket, place.item)
         if isinstance(bucket.owner, Signature):
             bucket.owner.users += 1
-        self.fresh[place.contact.id] = place
 
     def _leave(self, place: Place) -> None:
         bucket, place.bucket = place.bucket, None
         if bucket is None:
             return
-        self.waiting.remove(bucket, place.item)
-        if isinstance(bucket.owner, Signature):
-            bucket.owner.users -= 1
-        elif not bucket.line:
-            del self._held[bucket.anchors[0], bucket.right]
+        owner = bucket.owner
+        if place.inside:
+            place.inside = False
+            self.waiting.remove(bucket, place.item)
+            if isinstance(owner, Signature):
+                owner.users -= 1
+        if not isinstance(owner, Signature) and not bucket.line:
+            self._held.pop((bucket.anchors[0], bucket.right), None)
+
+    def _group(self) -> None:
+        """Set the groups right of all contacts that have changed."""
+        for place in self._regroup.values():
+            contact, group = place.contact, place.group
+            right = right_of(contact) if contact.stage in QUEUED else None
+            if group is None or group.right != right or group.queue != contact.queue:
+                self._in_group(place, right)
+        self._regroup.clear()
 
     def _in_group(self, place: Place, right: Right | None) -> None:
         """Put a contact into the group of its queue with this right, out of the one it was in."""
