@@ -166,12 +166,12 @@ async def test_a_new_agent_and_a_new_queue_are_there_without_a_restart(
 async def test_a_controller_that_starts_over_broken_files_goes_by_the_last_good_ones(
     scene: Scene, rules: Rules
 ) -> None:
-    rules.edit("queues.yaml", "  - id: order", "\t- id: order")  # not even YAML
+    line = rules.edit("queues.yaml", "  - id: order", "\t- id: order")  # not even YAML
     old = scene.stack.kill("controller")
     await scene.stack.serves_again("controller", old)
     said = scene.stack.log("controller").read_text(encoding="utf-8")
     assert "the rules stay as they were" in said
-    assert "a tab stands where YAML wants spaces" in said
+    assert f"queues.yaml:{line}: " in said
     caller = await scene.caller()
     await caller.waits_in("order", key="2")
     await caller.call.hang_up()
