@@ -104,17 +104,17 @@ def reason_of(roster: Roster, choice: Choice, turn: Turn | None, now: float) -> 
 
 
 def _considered(roster: Roster, choice: Choice, now: float) -> list[dict[str, Any]]:
-    signature = choice.signature
-    strategy = signature.strategy
+    signature, seats = choice.signature, roster.seats
+    strategy, asked = signature.strategy, signature.asked
     name = VALUE_NAMES.get(strategy)
     rows: list[dict[str, Any]] = []
     for value, idle, number, _ in choice.rows:
-        seat = roster.seats[number]
-        row: dict[str, Any] = {
-            "agent": seat.id,
-            "idle": thousandths(now - idle),
-            "levels": signature.levels_of(seat),
-        }
+        seat = seats[number]
+        skills = seat.skills
+        levels = {}
+        for skill in asked:
+            levels[skill] = skills.get(skill, 0)
+        row = {"agent": seat.id, "idle": int((now - idle) * 1000) / 1000, "levels": levels}
         if name:
             row[name] = shown(strategy, value, seat)
         rows.append(row)

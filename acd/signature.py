@@ -73,11 +73,6 @@ class Signature:
         number = seat.number
         return (self.value(seat, self.requirement), seat.agent.idle_since, number, stamps[number])
 
-    def levels_of(self, seat: Seat) -> Mapping[str, int]:
-        """The agent's levels in the skills that are asked for."""
-        skills = seat.skills
-        return {skill: skills.get(skill, 0) for skill in self.asked}
-
 
 class Lines:
     """The lines of free agents that are kept up to date.
