@@ -302,6 +302,7 @@ class Journal:
         self._kept = 0  # events in the entries
         self._newest: dict[tuple[str, str], _Entry] = {}  # (hash, id) -> where its last state is
         self._unstored: deque[tuple[tuple[int, int], str]] = deque()  # in Redis, not in SQL
+        self._stored = (0, 0)  # the last id in SQL
         self.dropped = 0
         """Events lost because Redis was gone for too long."""
         self.fence = 0
@@ -353,8 +354,8 @@ class Journal:
 
     def stored(self, stream_id: str) -> None:
         """All events up to this id are in SQL, or in the hands of who brings them there."""
-        last = _number(stream_id)
-        while self._unstored and self._unstored[0][0] <= last:
+        self._stored = _number(stream_id)
+        while self._unstored and self._unstored[0][0] <= self._stored:
             self._unstored.popleft()
 
     async def intact(self) -> bool:
@@ -489,7 +490,9 @@ class Journal:
         self._entries.extendleft(reversed(front))
         texts = [text for entry in batch for text in entry.events]
         if self._fenced and ids:  # none: it was written before, and the ids were lost
-            self._unstored.extend(zip(map(_number, ids), texts, strict=True))
+            # The drain may have read them before we hear that they are written.
+            written = zip(map(_number, ids), texts, strict=True)
+            self._unstored.extend(pair for pair in written if pair[0] > self._stored)
             while len(self._unstored) > EVENTS_KEPT:
                 self._unstored.popleft()
         async with self._progress:

@@ -21,6 +21,17 @@ def stack() -> Iterator[Stack]:
         stack.stop()
 
 
+@pytest.fixture(scope="session")
+def pair() -> Iterator[Stack]:
+    """The whole system with two controllers, for tests in which they or Redis die."""
+    stack = Stack(controllers=2)
+    try:
+        stack.start()
+        yield stack
+    finally:
+        stack.stop()
+
+
 @pytest.fixture
 async def scene(stack: Stack, tmp_path: Path) -> AsyncIterator[Scene]:
     """Callers, agents, API and events of one test; nothing of it is left after the test."""

@@ -5,7 +5,7 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from telephony.events import (
 )
 from telephony.softphone import PhoneCall, PhoneRack
 from tests.live.balance import faults_of, overlapping_offers
+from tests.live.pair import leader, two_are_ready
 from tests.live.sound import samples, tone_seconds, write_tone
 from tests.live.stack import SERVICE_NUMBER, Agent, Api, Caller, Feed, Scene, Stack, until
 
@@ -38,21 +39,12 @@ GONE = 30.0
 CALLER_HERTZ, AGENT_HERTZ = 1000, 1400
 
 
-@pytest.fixture(scope="module")
-def pair() -> Iterator[Stack]:
-    """The whole system with two controllers, so that one could take a lease that lapsed."""
-    stack = Stack(controllers=2)
-    try:
-        stack.start()
-        yield stack
-    finally:
-        stack.stop()
-
-
 @pytest.fixture
 async def scene(pair: Stack, tmp_path: Path) -> AsyncIterator[Scene]:
     """One test's people; at its end everybody has gone home and all sums are right."""
-    async with Api(pair, "supervisor") as api, Feed(pair) as feed, PhoneRack() as rack:
+    await two_are_ready(pair)
+    url = leader(pair).url
+    async with Api(pair, "supervisor", url) as api, Feed(pair) as feed, PhoneRack() as rack:
         scene = Scene(pair, api, feed, rack, tmp_path)
         yield scene
     assert await until(lambda: _nobody(pair), 20, "no calls are left")
@@ -198,7 +190,9 @@ async def test_redis_is_killed_and_comes_back(scene: Scene, empty: bool) -> None
     events = [e for e in await logged(stack) if getattr(e, "contact", "") == waiter.contact]
     kinds = [type(event) for event in events]
     assert kinds.count(ContactQueued) == kinds.count(ContactAnswered) == kinds.count(OfferMade) == 1
-    async with Api(stack, "supervisor") as api:  # sessions went with an emptied Redis
+    async with Api(
+        stack, "supervisor", leader(stack).url
+    ) as api:  # sessions went with an emptied Redis
         scene.api = api
         await agent.want("signed_out")
     await agent.is_now(AgentState.SIGNED_OUT) if not empty else None

@@ -5,7 +5,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -29,17 +29,6 @@ pytestmark = pytest.mark.live
 
 AGENTS = ("8003", "8004", "8005")  # all who know logistics
 TAKES_OVER_WITHIN = 3.0
-
-
-@pytest.fixture(scope="module")
-def pair() -> Iterator[Stack]:
-    """The whole system with two controllers."""
-    stack = Stack(controllers=2)
-    try:
-        stack.start()
-        yield stack
-    finally:
-        stack.stop()
 
 
 @pytest.fixture
