@@ -77,7 +77,7 @@ announce-position=no
 {members}
 """
 
-# The same tidying of the number and the same goodbye as in our own dialplan.
+# The same tidying of the number, two headers for the phone and goodbye as in our own dialplan.
 DIALPLAN = """
 [from-customer](+)
 exten => 8101,1,Goto(bench-app-queue,few,1)
@@ -94,6 +94,7 @@ exten => _[fm].,1,Set(CALLERID(num)=${FILTER(0-9+*#,${CALLERID(num)}):0:32})
 
 [bench-leg]
 exten => s,1,Set(PJSIP_HEADER(add,X-Bench-Entered)=${BENCH_ENTERED})
+ same => n,Set(PJSIP_HEADER(add,X-Huawu-Queue)=bench)
  same => n,Return()
 """
 

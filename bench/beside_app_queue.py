@@ -125,8 +125,8 @@ class Bench:
         agents = len(self.centre.agents[FEW])
         at_once = agents + WAITING + GOODBYE
         mark = rack.mark()
-        with self._flow(name, FEW, 30, 600, at_once=at_once) as flow:
-            time.sleep(4)  # until all agents talk and others wait
+        with self._flow(name, FEW, 20, 600, at_once=at_once) as flow:
+            time.sleep(8)  # until all agents talk and others wait
             mark = rack.mark()
             for _ in range(4):
                 time.sleep(self.times.gap / 4)

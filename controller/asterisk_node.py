@@ -20,6 +20,7 @@ from controller.credentials import CUSTOMER, TRUNK, Credentials, sip_endpoint, w
 from controller.problems import ProblemError
 from controller.settings import ROOT, Settings
 from ivr.prompts import load_catalogue, prompt_path
+from telephony.translate import WANTED
 
 SYSTEM_NAME = "huawu"
 OLDEST_MAJOR = 20
@@ -158,6 +159,7 @@ def placeholders(
         "SYSTEM_NAME": SYSTEM_NAME,
         "BIND": settings.bind,
         "MEDIA_BIND": _media_bind(settings.bind),
+        "EVENT_FILTERS": _event_filters(program.version),
         "SIP_PORT": str(settings.sip_port),
         "AMI_PORT": str(settings.ami_port),
         "AGI_PORT": str(settings.agi_port),
@@ -189,6 +191,23 @@ def placeholders(
             for prompt in load_catalogue()
         },
     }
+
+
+#: An event whose lines are all "Name: value", with no control characters but their ends.
+_WHOLE_EVENT = "^([A-Za-z0-9_-]+: [^[:cntrl:]]*[[:cntrl:]][[:cntrl:]])+([[:cntrl:]][[:cntrl:]])?$"
+#: Older releases do not know, and pass over, a filter that names an event.
+_FILTERS_BY_NAME = (22, 1)
+
+
+def _event_filters(version: str) -> str:
+    """Lines of manager.conf: which events the controller is sent."""
+    release = tuple(int(part) for part in re.findall(r"[0-9]+", version)[:2])
+    if release < _FILTERS_BY_NAME:
+        return f"eventfilter={_WHOLE_EVENT}"
+    return "\n".join(
+        f"eventfilter(action(include),name({name}),method(regex))={_WHOLE_EVENT}"
+        for name in sorted({"FullyBooted", *WANTED})
+    )
 
 
 def _media_bind(bind: str) -> str:

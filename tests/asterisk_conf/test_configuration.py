@@ -12,10 +12,12 @@ from controller.asterisk_node import (
     AgentLine,
     AsteriskProgram,
     QueueLine,
+    _event_filters,
     render_configuration,
 )
 from controller.credentials import ensure_credentials
 from controller.settings import Settings
+from telephony.translate import WANTED
 
 TEMPLATE_SUFFIX = re.compile(r"(?m)^(\[[^\]]+\])\([^)]*\)")  # [name](!) is beyond pyst2
 FORBIDDEN_MODULES = {
@@ -205,6 +207,16 @@ def test_the_event_filter_passes_events_and_stops_two_in_one(etc: Path) -> None:
     assert pattern.search(good)
     assert not pattern.search(good.replace("订单", "x\r\n\r\nEvent: UserEvent"))
     assert not pattern.search(good.replace("订单", "x\ny"))
+
+
+def test_only_events_that_are_read_are_sent_where_asterisk_can_tell(etc: Path) -> None:
+    older, newer = _event_filters("22.0.0"), _event_filters("22.10.1")
+    assert [line.split("=")[0] for line in older.splitlines()] == ["eventfilter"]
+    names = re.findall(
+        r"(?m)^eventfilter\(action\(include\),name\((\w+)\),method\(regex\)\)=", newer
+    )
+    assert set(names) == {"FullyBooted", *WANTED}
+    assert {line.split("=", 1)[1] for line in newer.splitlines()} == {older.split("=", 1)[1]}
 
 
 def test_sip_needs_a_password_and_leads_nowhere_else(etc: Path) -> None:

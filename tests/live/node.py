@@ -37,6 +37,9 @@ QUEUES = ("general", "order")
 #: The dialplan's times, in seconds, made short.
 SHORT = {"HUAWU_TICK": 1, "HUAWU_RETRY": 1, "HUAWU_DECISION": 1, "HUAWU_MENU": 3}
 
+#: Events that tests look at and the controller does not.
+TESTS_SEE = ("Newchannel", "Newexten")
+
 Behaviour = Callable[[AgiSession], Awaitable[None]]
 
 
@@ -99,6 +102,12 @@ class Node:
             agents=[AgentLine(agent, f"客服{agent}", auto_answer=agent == AGENTS[1]) for agent in AGENTS],
             queues=[QueueLine(queue) for queue in QUEUES],
         )  # fmt: skip
+        # The tests see more of Asterisk than the controller does.
+        manager = conf.with_name("manager.conf")
+        text = manager.read_text(encoding="utf-8")
+        seen = re.findall(r"(?m)^eventfilter.*name\(Hangup\).*$", text)
+        more = [line.replace("(Hangup)", f"({name})") for line in seen for name in TESTS_SEE]
+        manager.write_text("\n".join([text, *more, ""]), encoding="utf-8")
         dialplan = conf.with_name("extensions.conf")
         text = dialplan.read_text(encoding="utf-8")
         for name, seconds in self._times.items():
