@@ -15,16 +15,16 @@ from acd.simulation.models import Model, run, samples
 ERLANG_C = [
     (Model(agents=agents, load=load), callers)
     for agents, load, callers in (
-        (1, 0.5, 2000),
-        (2, 1.2, 2000),
-        (3, 1.9, 2000),
-        (4, 2.6, 2000),
-        (5, 3.4, 2000),
-        (8, 5.5, 2000),
-        (10, 7.0, 2000),
-        (15, 11.0, 2000),
-        (20, 15.0, 2500),
-        (30, 24.0, 4000),
+        (1, 0.5, 4000),
+        (2, 1.2, 4000),
+        (3, 1.9, 4000),
+        (4, 2.6, 4000),
+        (5, 3.4, 4000),
+        (8, 5.5, 4000),
+        (10, 7.0, 4000),
+        (15, 11.0, 4000),
+        (20, 15.0, 6000),
+        (30, 24.0, 6000),
     )
 ]
 ERLANG_A = [
@@ -44,7 +44,7 @@ ERLANG_A = [
 ]
 
 
-#: Of the tests' runs. With other seeds some 1 of 100 intervals misses, as it must (bench/erlang.py).
+#: Of the tests' runs. With other seeds some intervals miss, as they must (bench/erlang.py).
 SEED = 1
 
 
