@@ -57,17 +57,18 @@ class Talk:
     def heard(self, who: str, hertz: int) -> float:
         return tone_seconds(samples(self.folder / f"{who}.wav"), hertz)
 
-    async def consult(self) -> None:
+    async def consult(self, number: int = 2) -> None:
         """8001 asks 8002: the caller goes on hold."""
         await self.stub.link.action(
             "Redirect",
             [
-                ("Channel", self.caller), ("Context", "huawu-hold"), ("Exten", "2"),
+                ("Channel", self.caller), ("Context", "huawu-hold"), ("Exten", str(number)),
                 ("Priority", "1"), ("ExtraChannel", self.first), ("ExtraContext", "huawu-consult"),
-                ("ExtraExten", "8002*2*10"), ("ExtraPriority", "1"),
+                ("ExtraExten", f"8002*{number}*10"), ("ExtraPriority", "1"),
             ],
         )  # fmt: skip
-        await self.stub.user_event("HuawuConsulting")
+        begun = lambda: len(self.stub.user_events("HuawuConsulting")) >= number - 1  # noqa: E731
+        await self.stub.until(begun, 5, "a consultation")
 
     async def second_answers(self) -> tuple[PhoneCall, str]:
         ringing = await self.second.ringing(5)
@@ -191,9 +192,7 @@ async def test_a_caller_whom_all_have_left_waits_again(talk: Talk, stub: Stub) -
     await talk.phone.hang_up()
 
 
-async def test_who_has_handed_over_is_free_and_who_took_over_is_not(
-    talk: Talk, stub: Stub
-) -> None:
+async def test_who_has_handed_over_is_free_and_who_took_over_is_not(talk: Talk, stub: Stub) -> None:
     """The gate goes with the legs: 8001 rings for the next caller, 8002 does not."""
     await talk.consult()
     second, channel = await talk.second_answers()
@@ -208,7 +207,7 @@ async def test_who_has_handed_over_is_free_and_who_took_over_is_not(
         "offer-ended": offer("8001", number=2),
     }
     other = await talk.trunk.dial("8000", number="13900000000")
-    ringing = await talk.first_phone.ringing(10)
+    ringing = await talk.first_phone.ringing(20)
     assert ringing.number == "13900000000"
     assert talk.second.is_quiet
     await other.hang_up()
@@ -229,6 +228,23 @@ async def test_a_caller_who_is_passed_on_out_of_the_room_leaves_no_agent_in_it(
     assert await talk.agent.ended(5) == 200
     assert talk.phone.end is None
     await talk.phone.hang_up()
+
+
+async def test_asking_again_at_once_keeps_the_caller(talk: Talk, stub: Stub) -> None:
+    """The room that the agent is leaving draws nobody back into it."""
+    for again in range(4):
+        await talk.consult(2 + again)
+        await (await talk.second.ringing(5)).decline(603)
+        await stub.until(
+            lambda again=again: len(stub.user_events("HuawuJoined")) == again + 1, 5, "back"
+        )
+        await stub.redirect(talk.caller, "huawu-hold", "come")
+        await asyncio.sleep(0.1)
+    await asyncio.sleep(1)
+    assert (talk.phone.end, talk.agent.end) == (None, None)
+    assert not stub.user_events("HuawuTalkEnded")
+    await talk.phone.hang_up()
+    await talk.agent.ended(5)
 
 
 async def test_a_phone_cannot_transfer_by_itself(talk: Talk, node: Node) -> None:
