@@ -34,7 +34,7 @@ WAITING = 20  # callers who wait in part a
 GOODBYE = 40  # room for those who hear the goodbye or come in, so that WAITING stay
 STAYS = 1500  # ms after which a caller of the parts b, c, d hangs up
 RATES = (20, 100)  # calls/s of part c
-STEPS = (80, 100, 120, 140, 160, 180, 200, 220)  # calls/s of part d
+STEPS = (40, 80, 120, 140, 160, 180, 200)  # calls/s of part d
 REACHED = 0.995  # share of calls that must reach an agent in part d
 
 
@@ -94,9 +94,11 @@ class Bench:
             for rate in STEPS:
                 print(f"most calls/s: {name} {rate} ...", file=sys.stderr, flush=True)
                 side = self.sides[name]
-                side.why = self._step(name, rate)
-                if side.why and (again := self._step(name, rate)):  # a noisy machine: once more
-                    side.why = f"{rate}/s: {again}"
+                # A machine that others use has bad moments: a step may be tried three times.
+                if why := self._step(name, rate) and self._step(name, rate):
+                    why = self._step(name, rate)
+                if why:
+                    side.why = f"{rate}/s, three times: {why}"
                     break
                 side.most, side.why = rate, "no step failed"
                 if name == SIDES[1] and rate > self.sides[SIDES[0]].most:
@@ -262,10 +264,10 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="one short round; under 2 minutes")
     parser.add_argument("--parts", default="abcd", help="which, for example bc")
     options = parser.parse_args()
-    times = Times(20, 10, 8, 5)
+    times = Times(15, 8, 6, 4)
     rounds = options.rounds
     if options.quick:
-        times, rounds = Times(10, 6, 4, 3), 1
+        times, rounds = Times(8, 5, 4, 3), 1
     if set(options.parts) - set("abcd"):
         parser.error("parts are a, b, c and d")
     parts = options.parts if not options.quick else options.parts.replace("d", "")
