@@ -102,7 +102,8 @@ def check(book: Playbook) -> None:
     assert len(taken) == len(set(taken)), "no agent twice"
     free = [a for a in domain.agents.values() if a.state is AgentState.READY and a.reachable]
     for contact in domain.contacts.values():
-        if contact.stage is CallStage.WAITING:
+        # Whose redirect got lost is offered nothing until the channel is heard of again.
+        if contact.stage is CallStage.WAITING and not contact.doubtful:
             for agent in free:
                 skills = domain.company.agent(agent.id).skills
                 assert contact.requirement.obstacle(agent.id, skills), "nobody waits in vain"
