@@ -27,7 +27,14 @@ def variable(channel: str, name: str, value: str) -> tuple[str, list[tuple[str, 
 
 def test_a_consultation_moves_caller_and_agent_at_one_moment() -> None:
     command = StartConsult(
-        contact="c", channel="ch", leg="leg", agent="8002", number="", offer=3, ring=20, label="物流"
+        contact="c",
+        channel="ch",
+        leg="leg",
+        agent="8002",
+        number="",
+        offer=3,
+        ring=20,
+        label="物流",
     )
     assert actions_of(command) == [
         variable("leg", "HUAWU_LABEL", "物流"),
