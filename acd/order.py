@@ -91,14 +91,12 @@ class Bucket:
 
 
 def shortlist(buckets: list[Bucket], now: float) -> list[Bucket]:
-    """Of many buckets those among which the two most urgent heads are."""
-    if len(buckets) < MANY:
-        return buckets
+    """Of many buckets those among which the two most urgent heads are, in a list of its own."""
     found = [bucket for bucket in buckets if now - bucket.oldest >= bucket.aging]
     if len(found) < 2:
         top = max([bucket.priority for bucket in buckets])
         found += [b for b in buckets if b.priority == top and b not in found]
-    return found if len(found) > 1 else buckets
+    return found if len(found) > 1 else list(buckets)
 
 
 class Group:

@@ -23,7 +23,7 @@ from typing import Any
 from acd.agent import Agent
 from acd.company import Company
 from acd.contact import Contact
-from acd.order import Bucket, Urgency, in_order, key_of, shortlist
+from acd.order import MANY, Bucket, Urgency, in_order, key_of, shortlist
 from acd.reason import Choice, Turn, reason_of, rows_for
 from acd.requirement import Requirement
 from acd.roster import Roster, Seat, numbers
@@ -237,8 +237,14 @@ class Router:
         key: Urgency
         best: Urgency | None = None
         second: Urgency | None = None
-        chosen, waiting = buckets[0], sum([len(bucket.line) for bucket in buckets])
-        for bucket in shortlist(buckets, now):
+        chosen, waiting = buckets[0], 0
+        short = buckets
+        if len(buckets) >= MANY:
+            waiting = sum([len(bucket.line) for bucket in buckets])
+            short = shortlist(buckets, now)
+        for bucket in short:
+            if short is buckets:
+                waiting += len(bucket.line)
             queued, name = bucket.line[0]
             waited = now - queued
             if waited >= bucket.aging:

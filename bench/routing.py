@@ -150,6 +150,7 @@ class Floor:
         self.contacts: dict[str, Contact] = {}
         self.agents = {name: Agent(name, signed_in=1.0) for name in company.agents}
         self.busy: deque[str] = deque()
+        self.spent = 0.0  # seconds that the last decision took
         self.router = Router(company)
         for agent in self.agents.values():
             self.router.touch_agent(agent)
@@ -189,12 +190,15 @@ class Floor:
         self.router.touch_agent(agent)
 
     def decide(self) -> tuple[str, str] | None:
-        """The next pair, made true and taken in."""
+        """The next pair, made true and taken in; ``spent`` is what the router took for it."""
+        clock = time.perf_counter
+        begin = clock()
         if self.scan:
             pair = naive_routing.next_pair(self.contacts, self.agents, self.company, self.now)
         else:
             match: Match | None = self.router.next_match(self.now)
             pair = (match.contact, match.agent) if match else None
+        self.spent = clock() - begin
         if pair is None:
             return None
         contact, agent = self.contacts.pop(pair[0]), self.agents[pair[1]]
@@ -202,9 +206,11 @@ class Floor:
         agent.state = AgentState.TALKING
         agent.calls += 1
         if not self.scan:
+            begin = clock()
             self.router.drop(contact.id)
             self.router.touch_agent(agent)
             self.router.next_match(self.now)
+            self.spent += clock() - begin
         return pair
 
 
@@ -285,7 +291,7 @@ def yardstick() -> float:
     return time.perf_counter() - begin
 
 
-def measure(steps: Iterator[Callable[[], bool]], seconds: float, warm: int) -> Times:
+def measure(floor: Floor, steps: Iterator[Callable[[], bool]], seconds: float, warm: int) -> Times:
     """Time decisions for so long, after some that do not count."""
     times = Times()
     clock = time.perf_counter
@@ -295,10 +301,8 @@ def measure(steps: Iterator[Callable[[], bool]], seconds: float, warm: int) -> T
     gc.disable()
     worked, end = time.thread_time(), clock() + seconds
     while clock() < end or (len(times.decisions) < 20 and clock() < end + 10):
-        decision, begin = next(steps), clock()
-        matched = decision()
-        if (taken := clock() - begin) and matched:
-            times.decisions.append(taken)
+        if next(steps)():
+            times.decisions.append(floor.spent)
         around, begin = next(steps), clock()
         around()
         times.around.append(clock() - begin)
@@ -333,7 +337,7 @@ def run(case: Case, mode: str, agents: int, contacts: int, seconds: float) -> tu
     for scan in (False, True):
         floor = Floor(company, own_pairs=case.own_pairs, scan=scan)
         steps = backlog(floor, contacts) if mode == "backlog" else idle(floor)
-        found.append(measure(steps, seconds, 5 if scan else 2000))
+        found.append(measure(floor, steps, seconds, 5 if scan else 2000))
     return found[0], found[1]
 
 
@@ -366,7 +370,7 @@ def backlog_table(cases: tuple[Case, ...], agents: int, sizes: list[int], second
         before: float | None = None
         for size in sizes:
             floor = Floor(company, own_pairs=case.own_pairs, scan=False)
-            times = measure(backlog(floor, size), seconds, 2000)
+            times = measure(floor, backlog(floor, size), seconds, 2000)
             growth = f"{times.alone / before:6.2f}x" if before else ""
             print(f"{case.name:30} {size:>7,} {times.usual:>11.1f} {times.p99:>7.1f} "
                   f"{times.slow:>5.1f} {times.alone:>7.1f} {growth:>8}", flush=True)  # fmt: skip
