@@ -99,7 +99,10 @@ class Node:
         """Render, start, wait until the manager port greets."""
         conf = render_configuration(
             self.settings, self.credentials, self.program,
-            agents=[AgentLine(agent, f"客服{agent}", auto_answer=agent == AGENTS[1]) for agent in AGENTS],
+            agents=[
+                AgentLine(agent, f"客服{agent}", auto_answer=agent == AGENTS[1])
+                for agent in AGENTS
+            ],
             queues=[QueueLine(queue) for queue in QUEUES],
         )  # fmt: skip
         # The tests see more of Asterisk than the controller does.

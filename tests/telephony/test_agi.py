@@ -344,8 +344,8 @@ class TestCommands:
     @pytest.mark.parametrize(
         "value",
         [
-            "退换,售后", 'a"b', "a\\b", "a(b", "a)b", "a[b", "x=1", "${CALLERID(num)}", "a;b", "a|b",
-            " a", "a ", "'a", "{a}",
+            "退换,售后", 'a"b', "a\\b", "a(b", "a)b", "a[b", "x=1", "${CALLERID(num)}", "a;b",
+            "a|b", " a", "a ", "'a", "{a}",
         ],
     )  # fmt: skip
     async def test_what_msetting_would_take_apart_travels_alone_and_in_its_turn(
