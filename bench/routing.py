@@ -306,7 +306,7 @@ def measure(floor: Floor, steps: Iterator[Callable[[], bool]], seconds: float, w
         around, begin = next(steps), clock()
         around()
         times.around.append(clock() - begin)
-        if len(times.around) % 20 == 0:
+        if floor.scan or len(times.around) % 20 == 0:
             times.yardsticks.append(yardstick())
     times.cycle = (time.thread_time() - worked) / max(1, len(times.decisions)) * 1e6
     gc.enable()
