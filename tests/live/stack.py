@@ -566,14 +566,18 @@ class Scene:
 
 
 class Baseline:
-    """What a scene begins with and must leave behind."""
+    """What a scene begins with and must leave behind.
 
-    def __init__(self, scene: Scene) -> None:
+    Args:
+        watched: processes whose number of open files must stay.
+    """
+
+    def __init__(self, scene: Scene, watched: tuple[str, ...] = ("controller", "asterisk")) -> None:
         self._scene = scene
         self._log = scene.stack.log("controller")
         self._log_size = self._log.stat().st_size
         self._pids = scene.stack.pids()
-        self._open = {name: scene.stack.descriptors(name) for name in ("controller", "asterisk")}
+        self._open = {name: scene.stack.descriptors(name) for name in watched}
 
     async def restored(self) -> None:
         """Assert that nothing is left: calls, bridges, odd agents, Redis keys, descriptors."""
