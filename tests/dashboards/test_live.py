@@ -161,6 +161,34 @@ async def test_who_was_away_too_long_gets_a_new_picture(
     assert (await page.hear())["type"] == "snapshot"
 
 
+async def test_a_page_that_comes_after_a_quiet_time_gets_the_whole_picture(
+    app: web.Application,
+    boss: Browser,
+    house: House,
+    day: Day,
+    ready: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    live = app[LIVE]
+    page = await open_page(boss)
+    first = await page.hear()
+    await page.socket.close()
+    await until(lambda: live.watching == 0)
+    monkeypatch.setattr(live_room, "UNWATCHED", -1.0)
+    drawn: list[object] = []
+    monkeypatch.setattr(live, "_tell_changes", lambda *words: drawn.append(words))
+    before = live.n
+    day.queue(NOW, day.arrive(NOW - 5), "returns")
+    await tell(house, day)
+    await until(lambda: live.board.queue("returns", NOW).waiting == 1)
+    await until(lambda: live.n > before)
+    assert not drawn
+    again = await open_page(boss, str(first["epoch"]), before)
+    picture = await again.hear()
+    assert picture["type"] == "snapshot"
+    assert again.lines["queues"]["returns"]["waiting"] == 1
+
+
 async def test_an_agents_own_socket_carries_the_offer(
     agent: Browser, house: House, day: Day, ready: None
 ) -> None:

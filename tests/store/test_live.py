@@ -21,7 +21,7 @@ from store.live import (
     last_stream_id,
     load,
 )
-from telephony.events import ContactArrived, RecordedEvent
+from telephony.events import ContactArrived, ContactQueued, RecordedEvent
 from tests.servers import RedisServer
 
 
@@ -174,6 +174,20 @@ async def test_following_gets_what_comes_later(redis: Redis) -> None:
     assert news == [arrived(2), arrived(3)]
     listening.cancel()
     await asyncio.wait([listening])
+
+
+async def test_a_follower_may_want_some_kinds_alone(redis: Redis) -> None:
+    queued = ContactQueued(
+        at=2.0, contact="c2", queue="order", language="en", priority=0, requires={}
+    )
+    for event in (arrived(1), queued, arrived(3), queued):
+        await append_event(redis, event)
+    news: list[RecordedEvent] = []
+    async for _, event in follow(redis, "0-0", {"ContactQueued"}, linger=0.0):
+        news.append(event)
+        if len(news) == 2:
+            break
+    assert news == [queued, queued]
 
 
 async def test_a_follower_waits_for_redis_to_come_back(own_redis: RedisServer) -> None:
