@@ -226,6 +226,23 @@ def test_several_who_become_free_at_once_take_the_most_urgent_first() -> None:
     assert (first.contact, first.agent) == ("a", "8002")  # the longest idle, though b needs them
 
 
+def test_nobody_is_forgotten_when_several_become_free_at_once() -> None:
+    floor = Floor({"8001": {"a": 5}, "8002": {"a": 5}, "8003": {"c": 5}})
+    floor.wait("x", 90, {"a": 1})
+    floor.wait("z", 60, {"c": 1})
+    floor.wait("y", 30, {"a": 1})
+    assert floor.router.next_match(NOW) is None
+    for idle, agent in enumerate(floor.agents):
+        floor.free(agent, idle)
+    pairs = []
+    while match := floor.router.next_match(NOW):
+        pairs.append(f"{match.contact} -> {match.agent}")
+        floor.router.drop(match.contact)
+        floor.agents[match.agent].state = AgentState.OFFERED
+        floor.router.touch_agent(floor.agents[match.agent])
+    assert pairs == ["x -> 8002", "z -> 8003", "y -> 8001"]
+
+
 def test_position_counts_the_own_queue_by_urgency() -> None:
     floor = Floor({"8001": {}})
     contacts = [floor.wait(f"c{n}", n, priority=n % 2) for n in range(6)]
