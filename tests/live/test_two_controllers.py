@@ -123,15 +123,15 @@ async def test_a_hung_holder_that_goes_on_does_nothing(scene: Scene) -> None:
             return any(role.leads and role.name != old.name for role in found)
 
         await until(other_leads, TTL + TAKES_OVER_WITHIN, "the other controller leads")
-        # The caller in the hung one's menu is asked again by the other one.
-        await in_menu.comes_to("language", number=2)
-        await in_menu.call.press("1")
-        await in_menu.comes_to("main_menu")
-        await in_menu.call.hang_up()
-        second = await agent.answer(10)
-        assert second.number == waiter.number
     finally:
-        os.kill(pid, signal.SIGCONT)
+        os.kill(pid, signal.SIGCONT)  # before the watchdog ends it
+    second = await agent.answer(10)
+    assert second.number == waiter.number
+    # The caller in the hung one's menu is asked again by the other one.
+    await in_menu.comes_to("language", number=2)
+    await in_menu.call.press("1")
+    await in_menu.comes_to("main_menu")
+    await in_menu.call.hang_up()
     answered = await feed.event(ContactAnswered, contact=waiter.contact)
     assert answered.agent == "8004"
     await stack.serves_again(old.name, pid)  # it ended by itself, and stands by
