@@ -88,7 +88,7 @@ class Day:
                 contact=contact,
                 queue=queue,
                 language=language,
-                priority=self.company.queue(queue).priority,
+                priority=self.company.priority_of(self.company.queue(queue).priority),
                 requires=dict(self.company.requirement(queue, language).every),
             )
         )

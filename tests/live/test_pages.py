@@ -24,11 +24,14 @@ from controller.setup import frontend
 from dashboards.live import LIVE
 from telephony.events import (
     AgentState,
+    AgentWish,
     ConsultAnswered,
     ConsultStarted,
     HoldStarted,
+    KeyPressed,
     TalkEnded,
 )
+from tests.acd.playbook import Playbook
 from tests.dashboards.conftest import (
     PASSWORD,
     House,
@@ -239,6 +242,45 @@ async def test_the_desk_shows_the_offer_and_changes_the_state(
     house.actions.refuse = ActionRefused("no_phone", "no phone is registered")
     await page.get_by_role("button", name="签退").click()
     await expect(page.get_by_role("alert")).to_contain_text("话机未注册")
+
+
+async def test_a_supervisor_sees_why_a_caller_waits_and_changes_the_place(
+    page: Page, address: str, house: House
+) -> None:
+    book = Playbook(house.company)
+    book.at = time.time() - 60
+    house.explained.book = house.promised.book = book
+    for agent in ("8003", "8004"):
+        book.wish(agent, AgentWish.SIGN_IN)
+    book.wish("8003", AgentWish.READY)
+    for number in range(1, 5):
+        book.call(f"live-{number}", "logistics", caller=f"1390000000{number}")
+        book.pass_(10)
+    book.tell(KeyPressed(contact="live-3", channel="ch-live-3", key="1"))
+    book.caller_hangs_up("live-3")
+    await house.store(book.events)
+    await sign_in(page, address, "boss")
+    await page.goto(f"{address}/contacts")
+    callbacks = page.locator("[data-callbacks]")
+    await expect(callbacks).to_contain_text("13900000003")
+    await picture(page, "callbacks")
+    await page.goto(f"{address}/contacts/live-4")
+    panel = page.locator("[data-waiting]")
+    await expect(panel).to_contain_text("能接的")
+    await panel.locator("summary").click()
+    await expect(panel).to_contain_text("张敏")
+    await panel.locator("[name=priority]").fill("50")
+    await panel.locator("[name=preferred]").select_option(index=1)
+    await picture(page, "waiting")
+    await page.set_viewport_size(SMALL)
+    await picture(page, "waiting-1366")
+    await panel.get_by_role("button", name="调整").click()
+    await until(lambda: any(asked[0] == "change_place" for asked in house.actions.asked))
+    asked = next(asked for asked in house.actions.asked if asked[0] == "change_place")
+    assert "live-4" in asked
+    await page.goto(f"{address}/contacts")
+    await callbacks.get_by_role("button", name="取消").click()
+    await expect(callbacks).to_have_count(0)
 
 
 async def test_a_contacts_record_tells_why_and_plays_what_was_said(
