@@ -16,6 +16,7 @@ from acd.contact import Contact
 from acd.domain import Domain
 from acd.limits import exit_word
 from acd.rules import holds
+from acd.standing import QUEUED, is_held, obstacle
 from telephony.events import AgentState, CallStage
 
 
@@ -56,12 +57,7 @@ class WhyWaiting:
 def why_waiting(domain: Domain, contact: Contact, now: float) -> WhyWaiting:
     """Why nobody has this contact yet."""
     agents = [why_not(domain, contact, agent, now) for agent in domain.agents.values()]
-    queued = bool(contact.queued) and contact.stage in (
-        CallStage.WAITING,
-        CallStage.OFFERED,
-        CallStage.CALLBACK,
-        CallStage.CALLING,
-    )
+    queued = bool(contact.queued) and contact.stage in QUEUED
     return WhyWaiting(
         contact=contact.id,
         at=now,
@@ -76,7 +72,10 @@ def why_waiting(domain: Domain, contact: Contact, now: float) -> WhyWaiting:
 
 def why_not(domain: Domain, contact: Contact, agent: Agent, now: float) -> WhyNot:
     """What keeps this agent from this contact now."""
-    return WhyNot(agent=agent.id, code=_obstacle(domain, contact, agent, now))
+    if not contact.waits:
+        return WhyNot(agent=agent.id, code=f"stage:{contact.stage}")
+    code = obstacle(contact, agent, domain.company, now)
+    return WhyNot(agent=agent.id, code=f"held:{contact.preferred}" if code == "held" else code)
 
 
 def why_not_then(reason: Mapping[str, Any], agent: str) -> str | None:
@@ -94,34 +93,13 @@ def why_not_then(reason: Mapping[str, Any], agent: str) -> str | None:
     return None
 
 
-def _obstacle(domain: Domain, contact: Contact, agent: Agent, now: float) -> str:
-    if not contact.waits:
-        return f"stage:{contact.stage}"
-    named = agent.id == contact.preferred and not contact.preferred_by.startswith("rule:")
-    profile = domain.company.agents.get(agent.id)
-    lacks = contact.requirement.obstacle(agent.id, profile.skills if profile else {})
-    if lacks and not (named and lacks != "do_not_route"):
-        return lacks
-    if agent.state is not AgentState.READY:
-        return agent.state.value
-    if not agent.reachable:
-        return "no_phone"
-    if _is_held(contact, now) and agent.id != contact.preferred:
-        return f"held:{contact.preferred}"
-    return ""
-
-
-def _is_held(contact: Contact, now: float) -> bool:
-    return bool(contact.preferred) and now < contact.preferred_until
-
-
 def _elsewhere(contact: Contact) -> Clue:
     return Clue(code="not_waiting", values={"stage": contact.stage.value, "agent": contact.agent})
 
 
 def _clues(domain: Domain, contact: Contact, now: float) -> Iterator[Clue]:
     yield from _in_hand(contact, now)
-    if _is_held(contact, now):
+    if is_held(contact, domain.company, now):
         left = contact.preferred_until - now
         values = {"agent": contact.preferred, "seconds": left, "by": contact.preferred_by}
         yield Clue(code="held", values=values)

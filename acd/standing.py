@@ -37,20 +37,29 @@ def may_prefer(contact: Contact, agent: str, skills: Mapping[str, int]) -> bool:
 def obstacle(contact: Contact, agent: Agent, company: Company, now: float) -> str:
     """Why this agent cannot take this contact now, as a code; "" when nothing is in the way.
 
-    Codes: those of ``Requirement.obstacle``; ``held`` when the contact is kept for another agent;
-    an ``AgentState`` other than ready; ``no_phone``.
+    Codes: those of ``Requirement.obstacle``; an ``AgentState`` other than ready; ``no_phone``;
+    ``held`` when the contact is kept for another agent.
     """
-    skills = company.agent(agent.id).skills
+    profile = company.agents.get(agent.id)  # None: the rules know the agent no more
+    skills = profile.skills if profile else {}
     wanted = may_prefer(contact, agent.id, skills)
     if not wanted and (lacks := contact.requirement.obstacle(agent.id, skills)):
         return lacks
-    if not wanted and now < contact.preferred_until:
-        other = company.agents.get(contact.preferred)
-        if other is not None and may_prefer(contact, other.id, other.skills):
-            return "held"
     if agent.state is not AgentState.READY:
         return agent.state.value
-    return "" if agent.reachable else "no_phone"
+    if not agent.reachable:
+        return "no_phone"
+    return "held" if not wanted and is_held(contact, company, now) else ""
+
+
+def is_held(contact: Contact, company: Company, now: float) -> bool:
+    """Is the contact kept for its preferred agent alone?"""
+    agent = company.agents.get(contact.preferred)
+    return (
+        now < contact.preferred_until
+        and agent is not None
+        and may_prefer(contact, agent.id, agent.skills)
+    )
 
 
 class Place:
