@@ -11,7 +11,7 @@ from pathlib import Path
 
 from acd.requirement import Requirement, Skills, skills_of
 from acd.rule_checks import read_rules, rule_problems
-from acd.rules import AgentProfile, Queue, Ring, Routing, Rule, holds
+from acd.rules import AgentProfile, BreakReason, Queue, Ring, Routing, Rule, holds
 from store.source import BadFile
 from telephony.numbers import plain_number
 
@@ -147,9 +147,14 @@ class Company:
             rules=tuple(rule.name for rule in rules),
         )
 
+    def break_rule(self, reason: str) -> BreakReason | None:
+        """The company's rule for this reason for not being ready; None when it has none."""
+        return next((rule for rule in self.routing.breaks if rule.id == reason), None)
+
     def break_name(self, reason: str) -> dict[str, str] | None:
         """What the company calls this reason for not being ready; None when it does not."""
-        return next((rule.name for rule in self.routing.breaks if rule.id == reason), None)
+        rule = self.break_rule(reason)
+        return rule.name if rule else None
 
     def declared(self, attributes: Mapping[str, str]) -> dict[str, str]:
         """Those attributes that ``routing.yaml`` declares, with a value that they may have.

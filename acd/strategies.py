@@ -77,10 +77,6 @@ def _linear(seat: Seat, requirement: Requirement) -> float:
     return seat.linear
 
 
-def _weight(seat: Seat, requirement: Requirement) -> float:
-    return -seat.weight
-
-
 VALUES: Mapping[Strategy, Value] = {
     Strategy.LONGEST_IDLE: nothing,
     Strategy.BEST_SKILLED: _levels,

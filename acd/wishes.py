@@ -3,7 +3,6 @@
 from acd import agent as agent_table
 from acd.agent import Agent
 from acd.domain import Domain
-from acd.rules import BreakReason
 from telephony.commands import CancelWake, WakeAt
 from telephony.events import (
     AgentState,
@@ -66,7 +65,7 @@ def _grant(domain: Domain, agent: Agent, wish: AgentWish, reason: str, author: s
     if wish is AgentWish.SIGN_IN:
         agent.breaks, agent.misses = {}, 0
     changed = domain.change(agent, wish, reason=reason, author=author)
-    if changed and agent.state is AgentState.NOT_READY and _break_rule(domain, reason):
+    if changed and agent.state is AgentState.NOT_READY and domain.company.break_rule(reason):
         agent.breaks = {**agent.breaks, reason: agent.breaks.get(reason, 0) + 1}
     remind_of_break(domain, agent)
     return changed
@@ -74,7 +73,7 @@ def _grant(domain: Domain, agent: Agent, wish: AgentWish, reason: str, author: s
 
 def remind_of_break(domain: Domain, agent: Agent) -> None:
     """Set the timer of a break whose time is limited; without such a break there is none."""
-    rule = _break_rule(domain, agent.reason) if agent.state is AgentState.NOT_READY else None
+    rule = domain.company.break_rule(agent.reason) if agent.state is AgentState.NOT_READY else None
     key = f"break:{agent.id}"
     if rule and rule.minutes:
         domain.order(WakeAt(key=key, at=agent.since + rule.minutes * 60))
@@ -82,13 +81,9 @@ def remind_of_break(domain: Domain, agent: Agent) -> None:
         domain.order(CancelWake(key=key))
 
 
-def _break_rule(domain: Domain, reason: str) -> BreakReason | None:
-    return next((rule for rule in domain.company.routing.breaks if rule.id == reason), None)
-
-
 def _check_break(domain: Domain, agent: Agent, reason: str) -> None:
     """Breaks that colleagues have been promised for after their calls count as taken."""
-    rule = _break_rule(domain, reason)
+    rule = domain.company.break_rule(reason)
     if rule is None:
         return
     if rule.times and agent.breaks.get(rule.id, 0) >= rule.times:
@@ -107,7 +102,7 @@ def _check_break(domain: Domain, agent: Agent, reason: str) -> None:
 
 def break_over(domain: Domain, agent: Agent) -> None:
     """The time of a break is used up: say so; only people end a break."""
-    rule = _break_rule(domain, agent.reason)
+    rule = domain.company.break_rule(agent.reason)
     if agent.state is AgentState.NOT_READY and rule:
         domain.record(
             BreakOverran(at=domain.now, agent=agent.id, reason=rule.id, minutes=rule.minutes)

@@ -4,7 +4,7 @@ import structlog
 
 from acd.wishes import ActionRefused
 from dashboards.live import LIVE
-from dashboards.problems import Refusal, not_found
+from dashboards.problems import Refusal, not_found, refused
 from dashboards.routes import Answer, Call, Route
 from dashboards.views import Desk, WantedState
 
@@ -29,9 +29,8 @@ async def change_agent_state(call: Call) -> Answer:
     author = f"agent:{agent}" if own else f"supervisor:{call.who.account}"
     try:
         await _ask(call, agent, wanted, author)
-    except ActionRefused as refused:
-        code = "refused-" + refused.code.replace("_", "-")
-        raise Refusal(409, code, str(refused)) from None
+    except ActionRefused as refusal:
+        raise refused(refusal) from None
     if not own:
         audit.info("agent state", account=call.who.account, agent=agent, state=wanted.state)
     return None

@@ -3,7 +3,7 @@
 import structlog
 
 from acd.wishes import ActionRefused
-from dashboards.problems import Refusal, not_found
+from dashboards.problems import not_found, refused
 from dashboards.routes import SUPERVISORS, Answer, Call, Route
 from dashboards.views import CallbackList, CallbackView
 
@@ -36,10 +36,10 @@ async def cancel_callback(call: Call) -> Answer:
     contact = call.part("contact")
     try:
         await call.ports.callbacks.cancel_callback(contact, f"supervisor:{call.who.account}")
-    except ActionRefused as refused:
-        if refused.code == "no_callback":
+    except ActionRefused as refusal:
+        if refusal.code == "no_callback":
             raise not_found("callback") from None
-        raise Refusal(409, "refused-" + refused.code.replace("_", "-"), str(refused)) from None
+        raise refused(refusal) from None
     audit.info("callback cancelled", account=call.who.account, contact=contact)
     return None
 

@@ -3,7 +3,7 @@
 import structlog
 
 from acd.wishes import ActionRefused
-from dashboards.problems import Refusal
+from dashboards.problems import refused
 from dashboards.routes import SUPERVISORS, Answer, Call, Route
 from dashboards.views import WantedPlace
 
@@ -17,10 +17,8 @@ async def change_place(call: Call) -> Answer:
     asked = wanted.model_dump(exclude_none=True)
     try:
         await call.ports.actions.change_place(contact, author, **asked)
-    except ActionRefused as refused:
-        code = "refused-" + refused.code.replace("_", "-")
-        status = 404 if refused.code == "unknown_contact" else 409
-        raise Refusal(status, code, str(refused)) from None
+    except ActionRefused as refusal:
+        raise refused(refusal, 404 if refusal.code == "unknown_contact" else 409) from None
     audit.info("contact place", account=call.who.account, contact=contact, **asked)
     return None
 

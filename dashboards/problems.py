@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from aiohttp import web
 from pydantic import ValidationError
 
+from acd.wishes import ActionRefused
 from dashboards.views import FieldFault, Problem
 
 
@@ -59,6 +60,11 @@ def invalid(error: ValidationError, where: str) -> Refusal:
     )
     named = ", ".join(dict.fromkeys(fault.field for fault in faults))
     return Refusal(400, "invalid-request", f"cannot accept: {named}", errors=faults)
+
+
+def refused(refusal: ActionRefused, status: int = 409) -> Refusal:
+    """What the distribution does not allow, under the code that its refusal has there."""
+    return Refusal(status, "refused-" + refusal.code.replace("_", "-"), str(refusal))
 
 
 def not_found(what: str) -> Refusal:

@@ -5,7 +5,7 @@ from collections.abc import Awaitable
 import structlog
 
 from acd.wishes import ActionRefused
-from dashboards.problems import Refusal
+from dashboards.problems import Refusal, refused
 from dashboards.routes import Answer, Call, Route
 from dashboards.views import TransferTargets, WantedConsult, WantedTransfer
 from telephony.events import ConsultStep, TransferTarget
@@ -70,11 +70,10 @@ def _author(call: Call) -> str:
 async def _do(call: Call, what: str, done: Awaitable[None]) -> Answer:
     try:
         await done
-    except ActionRefused as refused:
-        if refused.code == "not_yours":
-            raise Refusal(403, "forbidden", str(refused)) from None
-        code = "refused-" + refused.code.replace("_", "-")
-        raise Refusal(409, code, str(refused)) from None
+    except ActionRefused as refusal:
+        if refusal.code == "not_yours":
+            raise Refusal(403, "forbidden", str(refusal)) from None
+        raise refused(refusal) from None
     audit.info(what, account=call.who.account, contact=call.part("contact"))
     return None
 
