@@ -13,7 +13,7 @@ from acd.contact import Consult, ConsultStage, Contact
 from acd.domain import Domain
 from acd.holds import end_hold, start_hold
 from acd.offers import LANDING, MISSES, RING_GRACE, blame
-from acd.parting import begin_wrap_up, leave_talk
+from acd.parting import begin_wrap_up, leave_talk, record_transfer
 from acd.placing import place
 from acd.wishes import grant_kept_wish
 from telephony.commands import (
@@ -37,7 +37,6 @@ from telephony.events import (
     ConsultEnded,
     ConsultReturned,
     ConsultStarted,
-    ContactTransferred,
     LegJoined,
     OfferEnd,
     Party,
@@ -148,11 +147,19 @@ def restore_consult(domain: Domain, contact: Contact) -> None:
 # --- what the dialplan tells ---------------------------------------------------------------------
 
 
-def consult_begun(domain: Domain, event: ConsultBegun) -> None:
-    """The agent's leg calls the colleague."""
+def _consulting(
+    domain: Domain, event: ConsultBegun | ColleagueAnswered | ConsultReturned
+) -> tuple[Contact | None, Consult | None]:
+    """The contact of an event, and its consultation if it is the one that the event means."""
     contact = domain.contacts.get(event.contact)
     consult = contact.consult if contact else None
-    if contact is None or consult is None or consult.offer != event.offer:
+    return contact, consult if consult and consult.offer == event.offer else None
+
+
+def consult_begun(domain: Domain, event: ConsultBegun) -> None:
+    """The agent's leg calls the colleague."""
+    contact, consult = _consulting(domain, event)
+    if contact is None or consult is None:
         domain.stray("ConsultBegun")
         return
     consult.landed = True
@@ -163,9 +170,8 @@ def consult_begun(domain: Domain, event: ConsultBegun) -> None:
 
 def colleague_answered(domain: Domain, event: ColleagueAnswered) -> None:
     """Whom the agent asks has answered."""
-    contact = domain.contacts.get(event.contact)
-    consult = contact.consult if contact else None
-    if contact is None or consult is None or consult.offer != event.offer:
+    contact, consult = _consulting(domain, event)
+    if contact is None or consult is None:
         domain.stray("ColleagueAnswered")
         return
     see_answer(domain, contact, consult, event.channel)
@@ -198,12 +204,11 @@ def consult_returned(domain: Domain, event: ConsultReturned) -> None:
 
     After a consultation that was ended here this is its echo.
     """
-    contact = domain.contacts.get(event.contact)
-    consult = contact.consult if contact else None
+    contact, consult = _consulting(domain, event)
     if contact is None:
         domain.stray("ConsultReturned")
         return
-    if consult is None or consult.offer != event.offer:
+    if consult is None:
         return
     result = ConsultEnd.LEFT
     if event.result in MISSES:
@@ -248,19 +253,8 @@ def colleague_joined(domain: Domain, contact: Contact, consult: Consult) -> None
         _come(domain, contact)
         return
     _come(domain, contact)
-    domain.record(
-        ContactTransferred(
-            at=domain.now,
-            contact=contact.id,
-            queue=contact.queue,
-            agent=contact.agent,
-            offer=contact.offer,
-            how="attended",
-            target=consult.target,
-            to=consult.to,
-            author=consult.author,
-        )
-    )
+    told = {"target": consult.target, "to": consult.to, "author": consult.author}
+    record_transfer(domain, contact, how="attended", **told)
     leave_talk(domain, contact, Party.AGENT)
     consult.joined = domain.now
     _record_joined(domain, contact, consult, "attended")

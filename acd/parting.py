@@ -6,7 +6,7 @@ from acd.domain import Domain
 from acd.holds import end_hold
 from acd.wishes import wrap_up_over
 from telephony.commands import WakeAt
-from telephony.events import AgentState, Party, TalkEnded
+from telephony.events import AgentState, ContactTransferred, Party, TalkEnded
 
 
 def leave_talk(domain: Domain, contact: Contact, by: Party) -> None:
@@ -34,6 +34,25 @@ def leave_talk(domain: Domain, contact: Contact, by: Party) -> None:
     contact.offer = contact.count = max(contact.count, contact.offer)
     contact.leg, contact.held = "", 0.0
     domain.touch(contact)
+
+
+def record_transfer(
+    domain: Domain, contact: Contact, *, how: str, target: str, to: str, author: str
+) -> None:
+    """The caller is passed on by the agent of the talk that ends now."""
+    domain.record(
+        ContactTransferred(
+            at=domain.now,
+            contact=contact.id,
+            queue=contact.queue,
+            agent=contact.agent,
+            offer=contact.offer,
+            how=how,
+            target=target,
+            to=to,
+            author=author,
+        )
+    )
 
 
 def begin_wrap_up(domain: Domain, agent: Agent, contact: Contact) -> None:

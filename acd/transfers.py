@@ -10,7 +10,7 @@ from acd.company import Company
 from acd.consults import begin_consult, gather, go_back, take_over
 from acd.contact import ConsultStage, Contact
 from acd.domain import Domain
-from acd.parting import leave_talk
+from acd.parting import leave_talk, record_transfer
 from acd.placing import place, prefer
 from acd.strategies import VALUES
 from acd.wishes import ActionRefused
@@ -20,7 +20,6 @@ from telephony.events import (
     CallStage,
     ConsultStep,
     ConsultStepWished,
-    ContactTransferred,
     OutsideReturned,
     Party,
     TransferTarget,
@@ -146,19 +145,8 @@ def may_call(company: Company, number: str) -> bool:
 
 
 def _pass_on(domain: Domain, contact: Contact, event: TransferWished) -> None:
-    domain.record(
-        ContactTransferred(
-            at=domain.now,
-            contact=contact.id,
-            queue=contact.queue,
-            agent=contact.agent,
-            offer=contact.offer,
-            how="blind",
-            target=event.target.value,
-            to=event.to,
-            author=event.author,
-        )
-    )
+    target = event.target.value
+    record_transfer(domain, contact, how="blind", target=target, to=event.to, author=event.author)
     waited = max(0.0, contact.answered - contact.queued)
     leave_talk(domain, contact, Party.AGENT)
     contact.agent, contact.parted = "", 0.0

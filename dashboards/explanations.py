@@ -7,8 +7,8 @@ from acd.company import Company
 from acd.explain import Clue, WhyNot, WhyWaiting, why_not_then
 from acd.requirement import Requirement
 from dashboards.record import Teller, duration, whole
-from dashboards.texts import LANGUAGES, find, say
-from dashboards.views import ClueView, Names, WhyNotView, WhyWaitingView
+from dashboards.texts import both, find, named, say
+from dashboards.views import ClueView, WhyNotView, WhyWaitingView
 from telephony.events import AgentState, OfferMade
 
 #: Values of a clue that are told as a length of time.
@@ -44,7 +44,7 @@ class Explainer:
             at=at,
             offer=offer,
             code=why.code,
-            text=_both(lambda language: self._teller.obstacle(language, why.code)),
+            text=both(lambda language: self._teller.obstacle(language, why.code)),
         )
 
     def agent_then(self, offer: OfferMade, agent: str, state: AgentState | None) -> WhyNotView:
@@ -80,7 +80,7 @@ class Explainer:
                     return say(language, ("clue", key), values)
             return clue.code
 
-        return ClueView(code=clue.code, values=dict(clue.values), text=_both(tell))
+        return ClueView(code=clue.code, values=dict(clue.values), text=both(tell))
 
     def _value(self, language: str, name: str, value: object) -> str:
         if name in _TIMES and isinstance(value, int | float):
@@ -94,9 +94,5 @@ class Explainer:
         if name == "exit":
             value = str(value).partition(":")[2]
         if (queue := self._company.queues.get(str(value))) is not None:
-            return queue.name.get(language) or next(iter(queue.name.values()), "")
+            return named(queue.name, language)
         return str(value)
-
-
-def _both(tell: Any) -> Names:
-    return {language: tell(language) for language in LANGUAGES}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from acd.company import Company
-from dashboards.texts import LANGUAGES, catalogue, find, say
+from dashboards.texts import both, catalogue, find, named, say
 from dashboards.views import (
     CandidateView,
     ContactRecord,
@@ -221,18 +221,13 @@ class Teller:
             at=event.at,
             kind=kind,
             data=data,
-            text=self._both(lambda lang: self._text(lang, kind, data)),
+            text=both(lambda lang: self._text(lang, kind, data)),
         )
 
     def agent_name(self, agent: str) -> Names:
         """An agent's name and extension; the bare extension of one who left."""
         profile = self._company.agents.get(agent)
-        return self._both(
-            lambda lang: f"{_named(profile.name, lang)} {agent}" if profile else agent
-        )
-
-    def _both(self, tell: Callable[[str], str]) -> Names:
-        return {language: tell(language) for language in LANGUAGES}
+        return both(lambda lang: f"{named(profile.name, lang)} {agent}" if profile else agent)
 
     def _text(self, language: str, kind: str, data: Mapping[str, Any]) -> str:
         values = {name: self._word(language, name, value) for name, value in data.items()}
@@ -249,9 +244,9 @@ class Teller:
         text = f"{value:.1f}".removesuffix(".0") if isinstance(value, float) else str(value)
         match name:
             case "queue" | "reason" if text in self._company.queues:
-                text = _named(self._company.queues[text].name, language)
+                text = named(self._company.queues[text].name, language)
             case "reason" if names := self._company.break_name(text):
-                text = _named(names, language)
+                text = named(names, language)
             case "agent" | "preferred":
                 text = self.agent_name(text)[language]
             case "fault":
@@ -269,14 +264,14 @@ class Teller:
         if target == "agent":
             return self.agent_name(to)[language]
         if target == "queue" and to in self._company.queues:
-            return _named(self._company.queues[to].name, language)
+            return named(self._company.queues[to].name, language)
         return to
 
     def _exit(self, language: str, text: str) -> str:
         """An exit of ``LimitReached`` in words."""
         kind, _, what = text.partition(":")
         if kind == "overflow" and what in self._company.queues:
-            what = _named(self._company.queues[what].name, language)
+            what = named(self._company.queues[what].name, language)
         return say(language, ("exit", kind), {"what": what})
 
     # -- why this agent -----------------------------------------------------------------------
@@ -291,8 +286,8 @@ class Teller:
             at=event.at,
             queue=event.queue,
             agent=event.agent,
-            rule=self._both(lambda lang: say(lang, ("routing", "rule", known), {"rule": rule})),
-            circumstances=[self._both(tell) for tell in self._circumstances(reason)],
+            rule=both(lambda lang: say(lang, ("routing", "rule", known), {"rule": rule})),
+            circumstances=[both(tell) for tell in self._circumstances(reason)],
             candidates=[
                 self._candidate(facts, chosen=str(facts.get("agent")) == event.agent)
                 for facts in _rows(reason, "considered")
@@ -351,7 +346,7 @@ class Teller:
             agent=agent,
             name=self.agent_name(agent),
             chosen=chosen,
-            why=self._both(why),
+            why=both(why),
             facts=dict(facts),
         )
 
@@ -361,7 +356,7 @@ class Teller:
             agent=agent,
             name=self.agent_name(agent),
             chosen=False,
-            why=self._both(lambda language: self.obstacle(language, code)),
+            why=both(lambda language: self.obstacle(language, code)),
             facts=dict(facts),
         )
 
@@ -388,7 +383,7 @@ class Teller:
 
     def _skill(self, language: str, skill: str) -> str:
         if skill in self._company.queues:
-            return _named(self._company.queues[skill].name, language)
+            return named(self._company.queues[skill].name, language)
         return say(language, ("skill", skill))
 
 
@@ -411,10 +406,6 @@ def duration(language: str, seconds: float) -> str:
     key = "s" if minutes == 0 else "ms" if hours == 0 else "hm"
     values = {"s": rest, "m": minutes if hours == 0 else minutes_left, "h": hours}
     return say(language, ("time", key), values)
-
-
-def _named(names: Mapping[str, str], language: str) -> str:
-    return names.get(language) or next(iter(names.values()), "")
 
 
 def _rows(reason: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:

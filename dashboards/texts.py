@@ -8,7 +8,7 @@ only for this module.
 import functools
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,16 @@ def find(language: str, *path: str) -> str | None:
 def fill(text: str, values: Mapping[str, object]) -> str:
     """Put values into ``{places}``; a place without a value stays visible as it is."""
     return _PLACE.sub(lambda place: str(values.get(place[1], place[0])), text)
+
+
+def both(tell: Callable[[str], str]) -> dict[str, str]:
+    """What ``tell`` says in each language."""
+    return {language: tell(language) for language in LANGUAGES}
+
+
+def named(names: Mapping[str, str], language: str) -> str:
+    """A name in one language, or in another one that it has; "" when it has none."""
+    return names.get(language) or next(iter(names.values()), "")
 
 
 def say(language: str, path: tuple[str, ...], values: Mapping[str, object] | None = None) -> str:
