@@ -225,6 +225,7 @@ class AgentProfile(Strict):
     skills: dict[Word, Level]
     weight: Annotated[float, Field(gt=0, le=100)] = 1  # share under the strategy random
     auto_answer: bool = False  # the phone is asked to answer by itself
+    call_headers: bool = False  # the INVITE bears X-Huawu-Contact and X-Huawu-Queue
 
     def has(self, requires: Mapping[str, int]) -> bool:
         """Does the agent have every skill at its minimum level?"""

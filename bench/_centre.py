@@ -77,7 +77,8 @@ announce-position=no
 {members}
 """
 
-# The same tidying of the number, two headers for the phone and goodbye as in our own dialplan.
+# The same tidying of the number and goodbye as in our own dialplan; the phone is shown a name, too:
+# the moment when the caller was given to the queue.
 DIALPLAN = """
 [from-customer](+)
 exten => 8101,1,Goto(bench-app-queue,few,1)
@@ -87,15 +88,10 @@ exten => 8102,1,Goto(bench-app-queue,many,1)
 exten => _[fm].,1,Set(CALLERID(num)=${FILTER(0-9+*#,${CALLERID(num)}):0:32})
  same => n,Set(CALLERID(name)=)
  same => n,Answer()
- same => n,Set(__BENCH_ENTERED=${STRFTIME(,,%s.%6q)})
- same => n,Queue(bench-${EXTEN},cIb(bench-leg^s^1))
+ same => n,Set(CALLERID(name)=${STRFTIME(,,%s.%6q)})
+ same => n,Queue(bench-${EXTEN},cI)
  same => n,Playback(${PROMPT_GOODBYE_ZH})
  same => n,Hangup()
-
-[bench-leg]
-exten => s,1,Set(PJSIP_HEADER(add,X-Bench-Entered)=${BENCH_ENTERED})
- same => n,Set(PJSIP_HEADER(add,X-Huawu-Queue)=bench)
- same => n,Return()
 """
 
 
@@ -201,6 +197,9 @@ class Centre:
         # What `./huawu up` prepares, without the web accounts: hashing 400 passwords takes long.
         company = load_company(self.settings.company)
         credentials, _ = ensure_credentials(self.settings.secrets_file, company.agents)
+        while any(secret.startswith("0x") for secret in credentials.sip.values()):
+            self.settings.secrets_file.unlink()  # SIPp would read these as hexadecimal numbers
+            credentials, _ = ensure_credentials(self.settings.secrets_file, company.agents)
         asyncio.run(migrate(self.settings.effective_database_url))
         configure_asterisk(self.settings, company, credentials)
         etc = self.settings.asterisk_dir / "etc"
@@ -342,11 +341,19 @@ class Centre:
         client.close()
         return there + ours.count("waiting")
 
-    def queued_at(self, since: float) -> dict[str, float]:
-        """Contact -> when it was queued, by the event log in SQL, after a time."""
+    def offers(self, since: float) -> dict[str, list[tuple[float, float]]]:
+        """Agent -> (when an offer was made, when its contact was queued), by the event log in SQL,
+        after a time, in order.
+        """
         engine = sqlalchemy.create_engine(f"sqlite:///{self.settings.state / 'huawu.db'}")
-        query = "SELECT contact, at FROM events WHERE kind = 'ContactQueued' AND at >= :since"
+        query = (
+            "SELECT made.agent, made.at, came.at FROM events made JOIN events came"
+            " ON came.contact = made.contact AND came.kind = 'ContactQueued'"
+            " WHERE made.kind = 'OfferMade' AND made.at >= :since ORDER BY made.at"
+        )
+        offers: dict[str, list[tuple[float, float]]] = {}
         with engine.connect() as connection:
-            rows = connection.execute(sqlalchemy.text(query), {"since": since}).all()
+            for agent, made, queued in connection.execute(sqlalchemy.text(query), {"since": since}):
+                offers.setdefault(agent, []).append((made, queued))
         engine.dispose()
-        return {row[0]: row[1] for row in rows}
+        return offers

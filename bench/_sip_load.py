@@ -58,14 +58,13 @@ PHONE = """<?xml version="1.0" encoding="ISO-8859-1" ?>
   <recv request="INVITE"><action>
     <gettimeofday assign_to="s,us"/>
     <ereg regexp="sip:agent([0-9]+)@" search_in="msg" assign_to="x,agent"/>
-    <ereg regexp="[^ ]+" search_in="hdr" header="X-Huawu-Contact:" assign_to="contact"/>
-    <ereg regexp="[0-9.]+" search_in="hdr" header="X-Bench-Entered:" assign_to="entered"/>
+    <ereg regexp="&quot;([0-9.]+)&quot;" search_in="hdr" header="From:" assign_to="z,entered"/>
     <ereg regexp=".*" search_in="hdr" header="From:" assign_to="peer"/>
     <ereg regexp=".*" search_in="hdr" header="To:" assign_to="own"/>
     <ereg regexp="&lt;(sip:[^&gt;]*)" search_in="hdr" header="Contact:" assign_to="y,target"/>
-    <log message="INVITE [$agent] [$s] [$us] c=[$contact] e=[$entered]"/>
+    <log message="INVITE [$agent] [$s] [$us] e=[$entered]"/>
   </action></recv>
-  <Reference variables="x,y"/>
+  <Reference variables="x,y,z"/>
   <send><![CDATA[
       SIP/2.0 180 Ringing
       [last_Via:]
@@ -217,7 +216,6 @@ class Ring:
 
     agent: str
     at: float
-    contact: str
     entered: float  # when the dialplan gave the caller to Queue(); 0.0 for calls of ours
 
 
@@ -365,8 +363,7 @@ def _read_line(words: list[str], rings: list[Ring], byes: list[tuple[str, float]
         if words[0] == "BYE":
             byes.append((words[1], at))
         elif words[0] == "INVITE":
-            entered = words[5].partition("=")[2]
-            rings.append(Ring(words[1], at, words[4].partition("=")[2], float(entered or 0)))
+            rings.append(Ring(words[1], at, float(words[4].partition("=")[2] or 0)))
 
 
 def end_process(process: subprocess.Popen[bytes], grace: float = 3.0) -> None:

@@ -26,7 +26,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from bench._centre import FEW, MANY, NUMBERS, OURS, THEIRS, Centre
-from bench._sip_load import Log, Outcome, callers
+from bench._sip_load import Log, Outcome, Ring, callers
 
 SIDES = ("app_queue", "Huawu")
 TALK = (1000, 3000)  # ms
@@ -35,6 +35,7 @@ GOODBYE = 40  # room for those who hear the goodbye or come in, so that WAITING 
 STAYS = 1500  # ms after which a caller of the parts b, c, d hangs up
 RATES = (20, 100)  # calls/s of part c
 STEPS = (40, 80, 120, 140, 160, 180, 200)  # calls/s of part d
+OFFERED_WITHIN = 1.0  # seconds from an offer to its ring; an older offer is another call's
 REACHED = 0.995  # share of calls that must reach an agent in part d
 
 
@@ -157,11 +158,12 @@ class Bench:
             return [ring.at - ring.entered for ring in log.rings]
         deadline = time.monotonic() + 15  # the event log follows, on a busy machine later
         while True:
-            queued = self.centre.queued_at(begun - 1)
-            if time.monotonic() > deadline or all(ring.contact in queued for ring in log.rings):
-                break
+            offers = self.centre.offers(begun - 1)
+            entries = [_entry(ring, offers.get(ring.agent, ())) for ring in log.rings]
+            known = [entry for entry in entries if entry is not None]
+            if len(known) == len(entries) or time.monotonic() > deadline:
+                return known
             time.sleep(0.5)
-        return [ring.at - queued[ring.contact] for ring in log.rings if ring.contact in queued]
 
     def _step(self, name: str, rate: int) -> str:
         """One rate; why it failed, "" when it did not."""
@@ -175,6 +177,12 @@ class Bench:
         if not rack.is_alive():
             raise SystemExit("the phones' SIPp ended")
         return _verdict(outcome, reached, round(rate * self.times.step))
+
+
+def _entry(ring: Ring, offers: Sequence[tuple[float, float]]) -> float | None:
+    """Seconds from the queue entry of the agent's last offer to the ring; None if not known yet."""
+    made, queued = max((offer for offer in offers if offer[0] <= ring.at), default=(0.0, 0.0))
+    return ring.at - queued if ring.at - made < OFFERED_WITHIN else None
 
 
 def _verdict(outcome: Outcome, reached: int, wanted: int) -> str:

@@ -61,6 +61,8 @@ class AgentLine:
     name: str
     auto_answer: bool = False
     """Whether the phone is asked to answer by itself."""
+    call_headers: bool = False
+    """Whether the phone is told contact and queue in headers of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +201,10 @@ _WHOLE_EVENT = "^([A-Za-z0-9_-]+: [^[:cntrl:]]*[[:cntrl:]][[:cntrl:]])+([[:cntrl
 _FILTERS_BY_NAME = (22, 1)
 
 
+#: Option of Dial that has the agent's leg go through our dialplan before it rings.
+_PREDIAL = "b(huawu-leg^s^1)"
+
+
 def _event_filters(version: str) -> str:
     """Lines of manager.conf: which events the controller is sent."""
     release = tuple(int(part) for part in re.findall(r"[0-9]+", version)[:2])
@@ -242,6 +248,7 @@ def render_configuration(
             # Quotes and control characters would end the callerid early.
             "AGENT_NAME": re.sub(r'["<>;\\\x00-\x1f\x7f]', "", agent.name),
             "AGENT_AUTO_ANSWER": "yes" if agent.auto_answer else "no",
+            "AGENT_PREDIAL": _PREDIAL if agent.auto_answer or agent.call_headers else "",
             "AGENT_ENDPOINT": sip_endpoint(agent.id),
             "AGENT_PASSWORD": credentials.sip[sip_endpoint(agent.id)],
         }

@@ -11,6 +11,7 @@ import signal
 from dataclasses import dataclass, field
 
 from acd.company import Company
+from acd.rules import AgentProfile
 from controller.asterisk_node import AsteriskNodeError, ask_asterisk, find_asterisk
 from controller.credentials import ensure_credentials
 from controller.lifecycle import running_controllers
@@ -86,14 +87,17 @@ def _take_into_use(settings: Settings, before: RuleVersion | None, change: Chang
 
 
 def _asterisk_must_know(company: Company, old: Company | None) -> bool:
-    """Asterisk knows queues by their ids and agents by number, name and way of answering."""
+    """Asterisk knows queues by their ids, and agents by number, name and how their phones ring."""
     if old is None:
         return True
+    known = {name: _as_asterisk_knows(agent) for name, agent in old.agents.items()}
     return not company.queues.keys() <= old.queues.keys() or any(
-        name not in old.agents
-        or (agent.name, agent.auto_answer) != (old.agents[name].name, old.agents[name].auto_answer)
-        for name, agent in company.agents.items()
+        known.get(name) != _as_asterisk_knows(agent) for name, agent in company.agents.items()
     )
+
+
+def _as_asterisk_knows(agent: AgentProfile) -> tuple[object, ...]:
+    return agent.name, agent.auto_answer, agent.call_headers
 
 
 def _tell_asterisk(settings: Settings, company: Company, old: Company | None) -> list[str]:

@@ -23,7 +23,7 @@ logger = structlog.get_logger("store.drain")
 _KEEP = 10_000
 _SLACK = 500  # trimming is done in portions of at least this many entries
 _FULL = 200  # entries; after a smaller portion more are waited for
-_LINGER = 0.2  # seconds: a transaction costs as much as fifty rows
+_LINGER = 0.5  # seconds: a transaction costs as much as fifty rows
 _PAUSES = (0.1, 5.0)  # seconds: first and longest wait after a failure
 
 

@@ -50,7 +50,7 @@ _BLOCK_MS = 1_000
 _SOCKET_TIMEOUT = 5.0  # seconds; far above _BLOCK_MS, so that a quiet stream is no fault
 _BACK_OFF = (0.05, 2.0)  # seconds between tries while Redis is gone: first, longest
 _BATCH_EVENTS = 500
-_GATHER = 0.03  # seconds in which the journal gathers: decisions come in flocks
+_GATHER = 0.05  # seconds in which the journal gathers: decisions come in flocks
 _LINGER = 0.1  # seconds between two reads of a follower: each read costs as much as ten events
 _REFUSED_PAUSE = 0.05  # seconds until a batch that was refused is made anew
 

@@ -120,6 +120,7 @@ def configure_asterisk(settings: Settings, company: Company, credentials: Creden
                 agent.id,
                 agent.name.get("en") or next(iter(agent.name.values())),
                 auto_answer=agent.auto_answer,
+                call_headers=agent.call_headers,
             )
             for agent in company.agents.values()
         ],

@@ -100,7 +100,12 @@ class Node:
         conf = render_configuration(
             self.settings, self.credentials, self.program,
             agents=[
-                AgentLine(agent, f"客服{agent}", auto_answer=agent == AGENTS[1])
+                AgentLine(
+                    agent,
+                    f"客服{agent}",
+                    auto_answer=agent == AGENTS[1],
+                    call_headers=agent == AGENTS[0],
+                )
                 for agent in AGENTS
             ],
             queues=[QueueLine(queue) for queue in QUEUES],

@@ -231,7 +231,9 @@ class Stack:
 
 
 def _short_company(folder: Path) -> Path:
-    """The example company with short times to ring, to write notes and to wait for a key."""
+    """The example company with short times to ring, to write notes and to wait for a key, and
+    with phones that are told whose call it is.
+    """
     shutil.copytree(ROOT / "company", folder, ignore=shutil.ignore_patterns("speech"))
     queues = folder / "queues.yaml"
     text = queues.read_text(encoding="utf-8")
@@ -241,6 +243,11 @@ def _short_company(folder: Path) -> Path:
     text, calls = re.subn(r"first: (customer|agent)[^}]*}", f"first: \\1, {CALLBACK}}}", text)
     assert calls == 2  # logistics and returns
     queues.write_text(text, encoding="utf-8")
+    agents = folder / "agents.yaml"
+    text = agents.read_text(encoding="utf-8")
+    text, phones = re.subn(r"(?m)^    skills: ", "    call_headers: true\n    skills: ", text)
+    assert phones
+    agents.write_text(text, encoding="utf-8")
     menu = folder / "menus" / "main.yaml"
     text = menu.read_text(encoding="utf-8")
     text, waits = re.subn(r"(?m)^    wait: \d+", "    wait: 2", text)

@@ -88,21 +88,23 @@ async def until_nothing_is_left(node: Node) -> None:
 # --- with a controller ---------------------------------------------------------------------------
 
 
-async def test_only_a_phone_that_wants_it_is_asked_to_answer_by_itself(
+async def test_a_phone_is_told_what_it_is_configured_to_be_told(
     stub: Stub, node: Node, rack: PhoneRack, trunk: Phone, agent: Phone
 ) -> None:
-    asked = []
-    for number in ("8001", "8002"):
-        phone = agent if number == "8001" else await phone_of(rack, node, "agent8002")
+    told = []
+    names = ("Call-Info", "Alert-Info", "X-Huawu-Queue")
+    for number in AGENTS:
+        phone = agent if number == "8001" else await phone_of(rack, node, f"agent{number}")
         stub.answers = {"menu": enqueue(), "tick": offer(number)}
         call = await dial(trunk)
         ringing = await phone.ringing(8)
-        asked.append({ringing.headers.get("Call-Info"), ringing.headers.get("Alert-Info")})
+        told.append([ringing.headers.get(name) for name in names])
         await call.hang_up()
         await stub.user_event("HuawuLanded")
-    assert asked == [
-        {None},
-        {"<sip:huawu>;answer-after=0", "<sip:huawu>;info=alert-autoanswer"},
+    assert told == [
+        [None, None, "order"],  # call_headers
+        ["<sip:huawu>;answer-after=0", "<sip:huawu>;info=alert-autoanswer", "order"],
+        [None, None, None],
     ]
 
 
