@@ -17,7 +17,7 @@ from telephony.agi import AgiSession
 from telephony.ami import AmiRefused
 from telephony.commands import CallCustomer
 from telephony.softphone import Phone, PhoneCall, PhoneError, PhoneRack
-from tests.live.node import Node, Stub, answer, enqueue, offer
+from tests.live.node import AGENTS, Node, Stub, answer, enqueue, offer
 from tests.tones import pitch, tone
 
 pytestmark = pytest.mark.live
