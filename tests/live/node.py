@@ -38,7 +38,7 @@ QUEUES = ("general", "order")
 SHORT = {"HUAWU_TICK": 1, "HUAWU_RETRY": 1, "HUAWU_DECISION": 1, "HUAWU_MENU": 3}
 
 #: Events that tests look at and the controller does not.
-TESTS_SEE = ("Newchannel", "Newexten")
+TESTS_SEE = ("Newchannel", "Newexten", "VarSet")
 
 Behaviour = Callable[[AgiSession], Awaitable[None]]
 
@@ -115,6 +115,7 @@ class Node:
         text = manager.read_text(encoding="utf-8")
         seen = re.findall(r"(?m)^eventfilter.*name\(Hangup\).*$", text)
         more = [line.replace("(Hangup)", f"({name})") for line in seen for name in TESTS_SEE]
+        text = text.replace("disabledevents=Newexten\n", "")
         manager.write_text("\n".join([text, *more, ""]), encoding="utf-8")
         dialplan = conf.with_name("extensions.conf")
         text = dialplan.read_text(encoding="utf-8")
@@ -185,7 +186,7 @@ class Stub:
             host="127.0.0.1", port=node.settings.ami_port, username="huawu",
             secret=node.credentials.ami_password, on_event=self._on_event, on_up=self._on_up,
             on_down=self._up.clear,
-            wanted=frozenset({"UserEvent", "Hangup", "ContactStatus", "Newchannel", "Newexten"}),
+            wanted=frozenset({"UserEvent", "Hangup", "ContactStatus", *TESTS_SEE}),
         )  # fmt: skip
 
     async def _on_up(self) -> None:

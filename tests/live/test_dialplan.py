@@ -154,6 +154,23 @@ async def test_a_talk_is_announced_heard_and_recorded_on_two_tracks(
     assert sorted(node.live_recordings.iterdir()) == sorted(tracks.values())
 
 
+async def test_no_message_tells_of_variables(stub: Stub, trunk: Phone, agent: Phone) -> None:
+    """A wrong word in stasis.conf would have Asterisk pass over all of it without a word."""
+    stub.answers = {"menu": enqueue(), "tick": offer()}
+    call = await dial(trunk)
+    await agent.ringing(8)
+    contact = (await stub.user_event("HuawuLanded")).get("Contact")
+    await call.hang_up()
+    await stub.until(
+        lambda: any((e.name, e.get("Uniqueid")) == ("Hangup", contact) for e in stub.events),
+        8,
+        "the caller is gone",
+    )
+    heard = {event.name for event in stub.events}
+    assert "Newexten" in heard  # where many variables are set
+    assert "VarSet" not in heard
+
+
 async def test_a_queue_that_is_not_recorded_leaves_no_file(
     stub: Stub, node: Node, trunk: Phone, agent: Phone
 ) -> None:
