@@ -116,6 +116,7 @@ class Node:
         seen = re.findall(r"(?m)^eventfilter.*name\(Hangup\).*$", text)
         more = [line.replace("(Hangup)", f"({name})") for line in seen for name in TESTS_SEE]
         text = text.replace("disabledevents=Newexten\n", "")
+        text = text.replace("read=system,call,user\n", "read=system,call,user,dialplan\n")
         manager.write_text("\n".join([text, *more, ""]), encoding="utf-8")
         dialplan = conf.with_name("extensions.conf")
         text = dialplan.read_text(encoding="utf-8")
