@@ -68,9 +68,10 @@ def test(settings: Settings, words: Sequence[str]) -> int:
     if words:
         return _pytest(words)
     with ThreadPoolExecutor(max_workers=1) as pool:
-        # What computes goes on beside the calls, which wait more than they work.
+        # What computes goes on beside the calls; they wait more than they work, and so three
+        # workers with an Asterisk each keep two processors busy.
         beside = [pool.submit(_run_beside, title, words) for title, words in _BESIDE.items()]
-        tests = _pytest(["-m", "not simulated"])
+        tests = _pytest(["-n", "3", "--dist", "worksteal", "-m", "not simulated"])
         good = _report([outcome.result() for outcome in beside])
     return 0 if tests == 0 and good else 1
 

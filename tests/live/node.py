@@ -7,6 +7,7 @@ dies exactly when the test wants it to.
 
 import asyncio
 import contextlib
+import os
 import re
 import shutil
 import socket
@@ -40,14 +41,22 @@ SHORT = {"HUAWU_TICK": 1, "HUAWU_RETRY": 1, "HUAWU_DECISION": 1, "HUAWU_MENU": 3
 #: Events that tests look at and the controller does not.
 TESTS_SEE = ("Newchannel", "Newexten", "VarSet")
 
+#: Ports from 21000 on are parted into so many ranges of so many.
+PORT_RANGES, PORTS = 4, 2700
+
 Behaviour = Callable[[AgiSession], Awaitable[None]]
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of loopback that are free for TCP and UDP, below the ephemeral range."""
+    """Ports of loopback that are free for TCP and UDP, below the ephemeral range.
+
+    Each of pytest's workers looks among ports of its own: what one has found is not yet taken.
+    """
     found: list[int] = []
-    start = 21000 + time.monotonic_ns() // 1000 % 8000
-    for port in range(start, 32000):
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    first = 21000 + worker % PORT_RANGES * PORTS
+    start = first + time.monotonic_ns() // 1000 % (PORTS // 2)
+    for port in range(start, first + PORTS):
         try:
             with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
                 tcp.bind(("127.0.0.1", port))

@@ -570,7 +570,7 @@ async def test_a_caller_whom_no_menu_greets_reaches_an_agent(
     answered = await stub.user_event("HuawuAnswered")
     assert (answered.get("Agent"), answered.get("Offer")) == ("8001", "1")
     contact = answered.get("Contact")
-    assert list(node.live_recordings.glob(f"{contact}-1-*.wav"))
+    await until(lambda: any(node.live_recordings.glob(f"{contact}-1-*.wav")), 5)
     await ringing.hang_up()
     parted = await stub.user_event("HuawuTalkEnded")
     assert (parted.get("Agent"), parted.get("By")) == ("8001", "agent")

@@ -116,7 +116,6 @@ async def test_a_hung_holder_that_goes_on_does_nothing(scene: Scene) -> None:
     os.kill(pid, signal.SIGSTOP)
     try:
         await talk.hang_up()  # nobody hears of it, until the other one leads
-        await talker.call.ended(10)
 
         async def other_leads() -> bool:
             found = await asyncio.to_thread(roles, stack.settings)
@@ -125,6 +124,7 @@ async def test_a_hung_holder_that_goes_on_does_nothing(scene: Scene) -> None:
         await until(other_leads, TTL + TAKES_OVER_WITHIN, "the other controller leads")
     finally:
         os.kill(pid, signal.SIGCONT)  # before the watchdog ends it
+    await talker.call.ended(10)
     second = await agent.answer(10)
     assert second.number == waiter.number
     # The caller in the hung one's menu is asked again by the other one.
