@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from acd.company import Company
-from acd.simulation.calibration import pairs
+from acd.simulation.calibration import Told, told_waits
 from acd.simulation.outcome import Outcome, Watch
 from acd.simulation.script import Script
 from acd.simulation.traffic import Phones
@@ -23,7 +23,7 @@ class Day:
 
     number: int  # from 1
     outcome: Outcome
-    told: list[tuple[float, float]]  # (told, came), see ``calibration``
+    told: list[Told]
     watch: Watch
     start: float  # Unix seconds
     hours: float  # simulated
@@ -58,7 +58,7 @@ def play_days(
         yield Day(
             number=number,
             outcome=watch.outcome(twin.now),
-            told=pairs(watch),
+            told=told_waits(watch),
             watch=watch,
             start=script.start,
             hours=(script.end - script.start) / 3600,

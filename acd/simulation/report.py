@@ -80,18 +80,28 @@ def speed(days: Sequence[Day]) -> dict[str, float]:
 
 def calibration_lines(table: Sequence[Calibration]) -> list[str]:
     """The told waits beside those that came."""
-    heads = ["announcements", "told s", "came s", "median miss s", "near"]
-    lines = [_line("told wait (answered callers)", heads)]
+    heads = ["announcements", "answered", "told s", "came s", "median miss s", "near"]
+    lines = [_line("told wait", heads)]
     for row in table:
         high = "" if math.isinf(row.high) else f"{row.high:g}"
         name = "all" if not row.low and not high else f"{row.low:g}-{high} s"
-        cells = [str(row.count), f"{row.told:.0f}", f"{row.came:.0f}", f"{row.error:.1f}"]
+        cells = [
+            str(row.count),
+            str(row.answered),
+            f"{row.told:.0f}",
+            f"{row.came:.0f}",
+            f"{row.error:.1f}",
+        ]
         lines.append(_line(name, [*cells, f"{100 * row.near:.0f} %"]))
-    return [*lines, "near: within 30 % of the wait that came, or within 10 s of it"]
+    return [
+        *lines,
+        "near: within 30 % of the wait that came, or within 10 s of it",
+        "medians and shares allow for those who gave up before they were answered",
+    ]
 
 
 def _calibrated(days: Sequence[Day]) -> list[Calibration]:
-    return calibration([pair for day in days for pair in day.told])
+    return calibration([told for day in days for told in day.told])
 
 
 def _line(name: str, cells: Sequence[str]) -> str:

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from acd.simulation.calibration import calibration, pairs
+from acd.simulation.calibration import Told, calibration, told_waits
 from acd.simulation.models import AT_ONCE, BEGIN, Model, company, script
 from acd.simulation.outcome import Watch
 from acd.simulation.twin import Twin
 
 
 def test_the_rows_of_the_table() -> None:
-    rows = calibration([(10, 12), (20, 45), (100, 120), (400, 100)])
+    rows = calibration([Told(10, 12), Told(20, 45), Told(100, 120), Told(400, 100)])
     assert [(row.low, row.count, row.near) for row in rows] == [
         (0, 2, 0.5),
         (60, 1, 1.0),
@@ -19,6 +19,22 @@ def test_the_rows_of_the_table() -> None:
     ]
     assert rows[-1].error == pytest.approx(22.5)
     assert calibration([]) == []
+    assert calibration([Told(10, 5, answered=False)]) == []
+
+
+def test_who_gives_up_would_have_waited_longer() -> None:
+    """Waits of 100 s in the middle, of which impatient callers let only the shorter ones be seen."""
+    rng = np.random.default_rng(3)
+    waits, patience = rng.exponential(100 / np.log(2), 20_000), rng.exponential(150, 20_000)
+    found = [
+        Told(100, min(wait, stays), answered=wait <= stays)
+        for wait, stays in zip(waits.tolist(), patience.tolist(), strict=True)
+    ]
+    seen = [told.lasted for told in found if told.answered]
+    assert np.median(seen) < 60
+    everybody = calibration(found)[-1]
+    assert everybody.came == pytest.approx(100, rel=0.05)
+    assert everybody.near == pytest.approx(np.mean(abs(100 - waits) <= 0.3 * waits), abs=0.03)
 
 
 def test_told_waits_come_true_in_the_middle() -> None:
@@ -28,7 +44,7 @@ def test_told_waits_come_true_in_the_middle() -> None:
     watch = Watch(firm)
     twin = Twin(company=firm, rng=rng, hear=watch.hear, phones=AT_ONCE, tick=10)
     twin.play(script(model, 800, rng), until=BEGIN + 1e7)
-    everybody = calibration(pairs(watch))[-1]
+    everybody = calibration(told_waits(watch))[-1]
     assert everybody.count > 200
     assert everybody.told == pytest.approx(everybody.came, rel=0.35)
     assert everybody.near > 0.35
