@@ -26,7 +26,7 @@ NEAR_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One announcement: seconds told, seconds that the wait went on, and whether until an answer."""
+    """One announcement: seconds told, seconds that the wait went on, whether until an answer."""
 
     seconds: float
     lasted: float

@@ -23,7 +23,7 @@ def test_the_rows_of_the_table() -> None:
 
 
 def test_who_gives_up_would_have_waited_longer() -> None:
-    """Waits of 100 s in the middle, of which impatient callers let only the shorter ones be seen."""
+    """Waits of 100 s in the middle, of which impatient callers show only the shorter ones."""
     rng = np.random.default_rng(3)
     waits, patience = rng.exponential(100 / np.log(2), 20_000), rng.exponential(150, 20_000)
     found = [
