@@ -61,6 +61,14 @@ def place(
     take_up(domain, contact, queue_id)
     domain.placed.append(contact.id)
     domain.pace.came(contact.queue, domain.now)
+    record_place(domain, contact, why)
+    if why:
+        keep_entry(domain, contact)
+    open_rings(domain, contact)
+
+
+def record_place(domain: Domain, contact: Contact, why: str) -> None:
+    """Record the contact's place in its queue, and why it has it (see ``place``)."""
     domain.record(
         ContactQueued(
             at=domain.now,
@@ -76,9 +84,6 @@ def place(
             preferred_by=contact.preferred_by,
         )
     )
-    if why:
-        keep_entry(domain, contact)
-    open_rings(domain, contact)
 
 
 def take_up(domain: Domain, contact: Contact, queue_id: str) -> None:

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from acd.contact import Contact
 from acd.domain import Domain
 from acd.offers import LANDING, RING_GRACE
+from acd.placing import record_place
 from telephony.commands import WakeAt
-from telephony.events import AgentState, CallStage, ContactArrived, ContactQueued, OfferMade
+from telephony.events import AgentState, CallStage, ContactArrived, OfferMade
 
 
 def follow_offers(domain: Domain) -> None:
@@ -68,16 +69,4 @@ def record_entry(domain: Domain, contact: Contact, *, arrived: bool) -> None:
                 dialled="",
             )
         )
-    domain.record(
-        ContactQueued(
-            at=domain.now,
-            contact=contact.id,
-            queue=contact.queue,
-            language=contact.language,
-            priority=contact.priority,
-            requires=dict(contact.requirement.every),
-            attributes=dict(contact.attributes),
-            counts_from=contact.queued if contact.queued < domain.now else 0.0,
-            why="adopted",
-        )
-    )
+    record_place(domain, contact, "adopted")

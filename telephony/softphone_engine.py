@@ -25,7 +25,7 @@ import pjsua2 as pj
 # Requests are looked at after each wait for SIP events, so this is the longest delay of either.
 _WAIT_MS = 10
 _GOODBYE_TURNS = 100  # at _WAIT_MS or less each, for peers that do not answer a BYE
-_FILE_LIMIT = 0.5  # seconds until what was heard must be complete on disk
+_FILE_LIMIT = 3.0  # seconds until what was heard must be complete on disk
 _LOG_LEVEL = int(os.environ.get("HUAWU_SOFTPHONE_LOG", "0"))
 
 

@@ -1,6 +1,9 @@
 """Two controllers: which of them decides, and callers who wait while that changes."""
 
 import asyncio
+import contextlib
+import json
+import urllib.request
 
 from controller.lifecycle import Role, roles
 from telephony.events import ContactQueued
@@ -17,6 +20,20 @@ def standby(stack: Stack) -> Role:
     """The controller that stands by."""
     (found,) = [role for role in roles(stack.settings) if role.role == "standby"]
     return found
+
+
+async def comes_to_lead(role: Role, limit: float) -> None:
+    """Wait until this controller decides; one that hangs is not asked, and holds nothing up."""
+
+    def leads() -> bool:
+        with (
+            contextlib.suppress(OSError, ValueError),
+            urllib.request.urlopen(f"{role.url}/readyz", timeout=1) as answer,
+        ):
+            return json.loads(answer.read())["role"] == "leader"
+        return False
+
+    await until(lambda: asyncio.to_thread(leads), limit, f"{role.name} leads")
 
 
 async def two_are_ready(stack: Stack, limit: float = 60.0) -> None:

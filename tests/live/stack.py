@@ -18,6 +18,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -294,10 +295,15 @@ class Api:
 
     async def metric(self, name: str) -> float:
         """One figure of ``/metrics``; of one that is counted by kind, the sum."""
+        return sum((await self.by_kind(name)).values())
+
+    async def by_kind(self, name: str) -> Counter[str]:
+        """One figure of ``/metrics`` for each of its labels."""
         async with self._session.get("/metrics") as answer:
             text = await answer.text()
         assert f"# TYPE {name} " in text, name
-        return sum(map(float, re.findall(rf"(?m)^{name}(?:{{.*}})? (\S+)$", text)))
+        found = re.findall(rf"(?m)^{name}({{.*}})? (\S+)$", text)
+        return Counter({kind: float(value) for kind, value in found})
 
     async def want(self, agent: str, state: str, reason: str = "") -> str:
         """Ask for an agent's state; "" when granted, else the problem's code."""
@@ -508,8 +514,10 @@ class Caller:
         return await self._feed.event(ContactQueued, contact=self.contact, queue=queue)
 
     async def gone(self, limit: float = 10.0) -> ContactEnded:
-        """Wait until the contact has ended."""
-        return await self._feed.event(ContactEnded, limit, contact=self.contact)
+        """Wait until the contact has ended; what the caller heard is complete on disk then."""
+        ended = await self._feed.event(ContactEnded, limit, contact=self.contact)
+        await self.call.ended(limit)
+        return ended
 
 
 class Scene:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from controller.lifecycle import roles
 from store.lease import TTL
 from telephony.events import (
     AgentState,
@@ -22,8 +21,8 @@ from telephony.events import (
 )
 from telephony.softphone import PhoneCall, PhoneRack
 from tests.live.balance import faults_of, overlapping_offers
-from tests.live.pair import callers_wait, leader, standby, two_are_ready
-from tests.live.stack import Agent, Api, Baseline, Feed, Scene, Stack, until
+from tests.live.pair import callers_wait, comes_to_lead, leader, standby, two_are_ready
+from tests.live.stack import Agent, Api, Baseline, Feed, Scene, Stack
 
 pytestmark = pytest.mark.live
 
@@ -111,17 +110,12 @@ async def test_a_hung_holder_that_goes_on_does_nothing(scene: Scene) -> None:
     in_menu = await scene.caller()
     await in_menu.comes_to("language")
 
-    old = leader(stack)
+    old, other = leader(stack), standby(stack)
     pid = stack.pids()[old.name]
     os.kill(pid, signal.SIGSTOP)
     try:
         await talk.hang_up()  # nobody hears of it, until the other one leads
-
-        async def other_leads() -> bool:
-            found = await asyncio.to_thread(roles, stack.settings)
-            return any(role.leads and role.name != old.name for role in found)
-
-        await until(other_leads, TTL + TAKES_OVER_WITHIN, "the other controller leads")
+        await comes_to_lead(other, TTL + TAKES_OVER_WITHIN)
     finally:
         os.kill(pid, signal.SIGCONT)  # before the watchdog ends it
     await talker.call.ended(10)
