@@ -45,7 +45,7 @@ def check() -> int:
     _offer_missing_redis()
     with ThreadPoolExecutor(max_workers=1) as pool:
         static = [pool.submit(_run_beside, title, words) for title, words in _STATIC.items()]
-        tests = _pytest(["-n", "2", "--dist", "worksteal", "-m", "not live and not simulated"])
+        tests = _pytest(["-n", "4", "--dist", "worksteal", "-m", "not live and not simulated"])
         good = _report([outcome.result() for outcome in static])
     return 0 if tests == 0 and good else 1
 
