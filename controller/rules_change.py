@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from acd.company import Company
 from acd.rules import AgentProfile
-from controller.asterisk_node import AsteriskNodeError, ask_asterisk, find_asterisk
+from controller.asterisk_node import AsteriskNodeError, ask_asterisk, find_asterisk, predial
 from controller.credentials import ensure_credentials
 from controller.lifecycle import running_controllers
 from controller.rules import RuleVersion, RuleVersions, check_rules, load_rules, roll_back
@@ -113,7 +113,7 @@ def _tell_asterisk(settings: Settings, company: Company, old: Company | None) ->
     )
     try:
         program = find_asterisk(settings)
-        for command in RELOADS:
+        for command in (*RELOADS, *_phones_told(company, old)):
             ask_asterisk(program, settings, command)
     except AsteriskNodeError as error:
         notes.append(
@@ -121,6 +121,23 @@ def _tell_asterisk(settings: Settings, company: Company, old: Company | None) ->
             f"`asterisk -rx '{RELOADS[0]}'` and `asterisk -rx '{RELOADS[1]}'`"
         )
     return notes
+
+
+def _phones_told(company: Company, old: Company | None) -> list[str]:
+    """Console commands for agents whose phones are told more, or less, than before.
+
+    A reload of the dialplan would do it, too, but it also forgets who leads.
+    """
+    before = {name: _is_told(agent) for name, agent in old.agents.items()} if old else {}
+    return [
+        f"dialplan set global HUAWU_PREDIAL_{name} {predial(told=_is_told(agent))}"
+        for name, agent in company.agents.items()
+        if before.get(name, False) is not _is_told(agent)
+    ]
+
+
+def _is_told(agent: AgentProfile) -> bool:
+    return agent.auto_answer or agent.call_headers
 
 
 def _together(company: Company, old: Company) -> Company:

@@ -121,7 +121,8 @@ async def test_a_new_agent_and_a_new_queue_are_there_without_a_restart(
     page = await scene.api.watch()
     rules.add(
         "agents.yaml",
-        '\n  - {id: "8099", name: {zh-CN: 新人, en: New}, skills: {repair: 3, mandarin: 5}}\n',
+        '\n  - {id: "8099", name: {zh-CN: 新人, en: New}, skills: {repair: 3, mandarin: 5}, '
+        "call_headers: true}\n",
     )
     rules.add(
         "queues.yaml",
@@ -142,6 +143,7 @@ async def test_a_new_agent_and_a_new_queue_are_there_without_a_restart(
     caller = await scene.caller()
     await caller.chooses("2")
     call = await newcomer.answer()
+    assert call.headers["X-Huawu-Contact"] == caller.contact
     await caller.call.hang_up()
     await call.ended(10)
     await caller.gone()
