@@ -201,12 +201,13 @@ _WHOLE_EVENT = "^([A-Za-z0-9_-]+: [^[:cntrl:]]*[[:cntrl:]][[:cntrl:]])+([[:cntrl
 _FILTERS_BY_NAME = (22, 1)
 
 
-def predial(*, told: bool) -> str:
-    """Option of Dial for an agent: whether the leg goes through our dialplan before it rings.
+#: An option that Dial is given anyway: the console sets no variable to nothing.
+NO_PREDIAL = "g"
 
-    ``g``, which Dial is given anyway, changes nothing: the console sets no variable to nothing.
-    """
-    return "b(huawu-leg^s^1)" if told else "g"
+
+def predial(*, auto_answer: bool, call_headers: bool) -> str:
+    """Option of Dial for an agent: whether the leg goes through our dialplan before it rings."""
+    return "b(huawu-leg^s^1)" if auto_answer or call_headers else NO_PREDIAL
 
 
 def _event_filters(version: str) -> str:
@@ -252,7 +253,9 @@ def render_configuration(
             # Quotes and control characters would end the callerid early.
             "AGENT_NAME": re.sub(r'["<>;\\\x00-\x1f\x7f]', "", agent.name),
             "AGENT_AUTO_ANSWER": "yes" if agent.auto_answer else "no",
-            "AGENT_PREDIAL": predial(told=agent.auto_answer or agent.call_headers),
+            "AGENT_PREDIAL": predial(
+                auto_answer=agent.auto_answer, call_headers=agent.call_headers
+            ),
             "AGENT_ENDPOINT": sip_endpoint(agent.id),
             "AGENT_PASSWORD": credentials.sip[sip_endpoint(agent.id)],
         }

@@ -12,7 +12,13 @@ from dataclasses import dataclass, field
 
 from acd.company import Company
 from acd.rules import AgentProfile
-from controller.asterisk_node import AsteriskNodeError, ask_asterisk, find_asterisk, predial
+from controller.asterisk_node import (
+    NO_PREDIAL,
+    AsteriskNodeError,
+    ask_asterisk,
+    find_asterisk,
+    predial,
+)
 from controller.credentials import ensure_credentials
 from controller.lifecycle import running_controllers
 from controller.rules import RuleVersion, RuleVersions, check_rules, load_rules, roll_back
@@ -128,16 +134,16 @@ def _phones_told(company: Company, old: Company | None) -> list[str]:
 
     A reload of the dialplan would do it, too, but it also forgets who leads.
     """
-    before = {name: _is_told(agent) for name, agent in old.agents.items()} if old else {}
+    before = {name: _predial(agent) for name, agent in old.agents.items()} if old else {}
     return [
-        f"dialplan set global HUAWU_PREDIAL_{name} {predial(told=_is_told(agent))}"
+        f"dialplan set global HUAWU_PREDIAL_{name} {_predial(agent)}"
         for name, agent in company.agents.items()
-        if before.get(name, False) is not _is_told(agent)
+        if before.get(name, NO_PREDIAL) != _predial(agent)
     ]
 
 
-def _is_told(agent: AgentProfile) -> bool:
-    return agent.auto_answer or agent.call_headers
+def _predial(agent: AgentProfile) -> str:
+    return predial(auto_answer=agent.auto_answer, call_headers=agent.call_headers)
 
 
 def _together(company: Company, old: Company) -> Company:

@@ -32,6 +32,16 @@ class Told:
     lasted: float
     answered: bool = True
 
+    @property
+    def miss(self) -> float:
+        """Seconds between what was told and what came."""
+        return abs(self.seconds - self.lasted)
+
+    @property
+    def is_near(self) -> bool:
+        """Within ``NEAR`` of what came, or within ``NEAR_SECONDS``."""
+        return self.miss <= max(NEAR * self.lasted, NEAR_SECONDS)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
@@ -72,12 +82,7 @@ def calibration(found: Sequence[Told]) -> list[Calibration]:
 
 def _row(low: float, high: float, found: Sequence[Told]) -> Calibration:
     weighed = _weighed(found)
-    misses = [(abs(told.seconds - told.lasted), weight) for told, weight in weighed]
-    near = sum(
-        weight
-        for (told, _), (miss, weight) in zip(weighed, misses, strict=True)
-        if miss <= max(NEAR * told.lasted, NEAR_SECONDS)
-    )
+    near = sum(weight for told, weight in weighed if told.is_near)
     return Calibration(
         low=low,
         high=high,
@@ -85,7 +90,7 @@ def _row(low: float, high: float, found: Sequence[Told]) -> Calibration:
         answered=len(weighed),
         told=_median((told.seconds, weight) for told, weight in weighed),
         came=_median((told.lasted, weight) for told, weight in weighed),
-        error=_median(misses),
+        error=_median((told.miss, weight) for told, weight in weighed),
         near=near / sum(weight for _, weight in weighed),
     )
 
