@@ -10,6 +10,7 @@ import contextlib
 import functools
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import TypeAlias
 
@@ -66,6 +67,7 @@ class Conversations:
         service: the distribution.
         clock: the process's clock.
         may_record: whether a talk of this queue is to be recorded now.
+        recordings: the recordings folder.
         written: waits until the live store has all that was decided so far.
     """
 
@@ -76,12 +78,14 @@ class Conversations:
         service: DistributionService,
         clock: Clock,
         may_record: Callable[[str], bool],
+        recordings: Path,
         written: Callable[[], Awaitable[None]] = _at_once,
     ) -> None:
         self._menus = menus
         self._service = service
         self._clock = clock
         self._may_record = may_record
+        self._recordings = recordings
         self._written = written
 
     def routes(self) -> Mapping[str, Route]:
@@ -115,7 +119,7 @@ class Conversations:
             self._service.record(MenuStepTaken(at=now, contact=contact, node=node, key=key))
 
         outcome = await run_dialogue(
-            AgiLine(session),
+            AgiLine(session, self._recordings),
             self._menus.current,
             number=caller,
             now=self._clock.now,

@@ -149,6 +149,7 @@ class Controller:
                 service=self._service,
                 clock=self._clock,
                 may_record=self._may_record,
+                recordings=settings.recordings_dir,
                 written=self._journal.flushed,
             ).routes(),
             host="127.0.0.1",

@@ -26,6 +26,7 @@ from ivr.nodes import (
     Say,
 )
 from ivr.nodes import Customer as CustomerNode
+from ivr.ports import Recorded
 from ivr.versions import FlowVersion
 
 log = logging.getLogger(__name__)
@@ -39,7 +40,7 @@ class CallerGone(Exception):
 
 
 class Line(Protocol):
-    """A caller who can hear and press keys. Both methods raise CallerGone."""
+    """A caller who can hear, press keys and speak. All methods raise CallerGone."""
 
     async def play(self, prompts: Sequence[str], *, interruptible: bool) -> str:
         """Play recordings (paths without extension) one after another.
@@ -50,6 +51,14 @@ class Line(Protocol):
 
     async def wait_digit(self, seconds: float) -> str:
         """The next key, "" when none came in time."""
+
+    async def record(self, name: str, *, seconds: float, silence: float, end_keys: str) -> Recorded:
+        """Beep, and keep what the caller says.
+
+        Ends after ``seconds``, after ``silence`` seconds of it, at one of ``end_keys``, or when
+        the caller hangs up: then what was said is returned all the same, and only the next method
+        raises CallerGone. ``name`` says what it is ("voicemail", "comment").
+        """
 
 
 OnStep: TypeAlias = Callable[[str, str], None]

@@ -1,10 +1,12 @@
 """A caller on an AGI session, as the dialogue wants to see one."""
 
 import logging
+import secrets
 from collections.abc import Sequence
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 from ivr.dialogue import CallerGone
+from ivr.ports import Recorded
 from telephony.agi import (
     AgiConnectionLost,
     AgiFileMissing,
@@ -17,15 +19,25 @@ from telephony.agi import (
 log = logging.getLogger(__name__)
 
 ALL_KEYS = "0123456789*#"
+MESSAGES = "messages"
+"""Folder of what callers spoke, below the recordings folder."""
+SHORTEST = 1.5
+"""Seconds. Less holds no word: a breath, a click, a hang-up."""
 
+_HEADER, _BYTES_A_SECOND = 44, 16_000
 _GONE = (CallerHungUp, AgiConnectionLost, AgiTimeout, AgiProtocolError)
 
 
 class AgiLine:
-    """Implements `ivr.dialogue.Line` over FastAGI."""
+    """Implements `ivr.dialogue.Line` over FastAGI.
 
-    def __init__(self, session: AgiSession) -> None:
+    Args:
+        recordings: the recordings folder, where Asterisk and this process both can reach it.
+    """
+
+    def __init__(self, session: AgiSession, recordings: Path) -> None:
         self._session = session
+        self._recordings = recordings
 
     async def play(self, prompts: Sequence[str], *, interruptible: bool) -> str:
         """See `Line.play`."""
@@ -47,3 +59,35 @@ class AgiLine:
             return await self._session.wait_for_digit(seconds)
         except _GONE as error:
             raise CallerGone(str(error)) from error
+
+    async def record(self, name: str, *, seconds: float, silence: float, end_keys: str) -> Recorded:
+        """See `Line.record`. The file's name tells the contact and the purpose, nothing more."""
+        stem = f"{self._session.uniqueid}.{name}.{secrets.token_hex(8)}"
+        target = self._recordings / MESSAGES / stem
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        key, gone = "", None
+        try:
+            key = await self._session.record_file(
+                str(target), seconds=seconds, silence=silence, end_keys=end_keys
+            )
+        except _GONE as error:
+            gone = error
+        file = target.with_name(f"{stem}.wav")
+        length = seconds_of(file)
+        if length >= SHORTEST:
+            return Recorded(seconds=length, file=f"{MESSAGES}/{file.name}", key=key)
+        file.unlink(missing_ok=True)
+        if gone:
+            raise CallerGone(str(gone)) from gone
+        return Recorded(seconds=0.0, key=key)
+
+
+def seconds_of(audio: Path) -> float:
+    """Length in seconds of what Asterisk recorded: 16-bit mono of 8 kHz; 0 when there is none.
+
+    By the file's size: the header's lengths are written last, and not at all by one that dies.
+    """
+    try:
+        return max(0, audio.stat().st_size - _HEADER) / _BYTES_A_SECOND
+    except OSError:
+        return 0.0

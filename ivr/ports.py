@@ -65,3 +65,15 @@ class Heard:
     words: str = ""
     spoke: bool = False
     """True when the caller said something, whether or not it was understood."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """What a caller spoke after a beep."""
+
+    seconds: float
+    """0 when it was too short to hold a word; then nothing is kept."""
+    file: str = ""
+    """Below the recordings folder; "" when nothing is kept."""
+    key: str = ""
+    """That ended it; "" for silence, the time limit, a hang-up."""

@@ -30,6 +30,7 @@ ENVIRONMENT_LIMIT = 16 * 1024  # bytes; Asterisk's own has about 700
 COMMAND_LIMIT = 2000  # bytes; Asterisk reads a command into 2,048
 MSET_LIMIT = 1500  # bytes of its pairs: the command stays below COMMAND_LIMIT
 ANSWER_LIMIT = 16 * 1024  # bytes; a long variable's value, or a 520 with its usage text
+RECORD_GRACE = 10.0  # seconds: the beep, and the writing of a file
 SWEEP = 0.25  # seconds between two looks at the deadlines
 
 _CONTROL = re.compile("[\x00-\x1f\x7f]")
@@ -234,6 +235,32 @@ class AgiSession:
         )
         if reply.result == "-1":
             raise AgiCommandRefused("Asterisk could not wait for a digit")
+        return reply.digit
+
+    async def record_file(self, path: str, *, seconds: float, silence: float, end_keys: str) -> str:
+        """Beep, and record the caller into ``path`` (whose ending ``.wav`` is added).
+
+        Ends after ``seconds``, after ``silence`` seconds of it (Asterisk takes whole ones), or at
+        one of ``end_keys``, which is returned. Silence at the end is cut off the file by Asterisk.
+        The file is whole when this returns or raises CallerHungUp: whoever hangs up while speaking
+        leaves what was said.
+
+        Raises:
+            AgiCommandRefused: the file cannot be written; and whatever ``command`` raises.
+        """
+        reply = await self.command(
+            "RECORD FILE",
+            path,
+            "wav",
+            end_keys,
+            str(round(seconds * 1000)),
+            "0",
+            "BEEP",
+            f"s={max(1, round(silence))}",
+            deadline=seconds + RECORD_GRACE,
+        )
+        if reply.result == "-1":
+            raise AgiCommandRefused("Asterisk could not record")
         return reply.digit
 
     async def get_variable(self, name: str) -> str | None:

@@ -474,6 +474,46 @@ class TranscriptFinished:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SurveyAnswered:
+    """A caller said how satisfied they are; once for each survey that got a score."""
+
+    at: float
+    contact: str
+    node: str
+    score: int  # 1-5, 5 is best
+    reason: str = ""  # a word of the flow ("slow", "attitude", ...); "" when none was given
+    queue: str = ""  # of the last talk, "" after self-service
+    agent: str = ""  # who talked last, "" after self-service
+    offer: int = 0  # number of that talk
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SurveyOffered:
+    """A caller is about to be asked how satisfied they are; the share who answer counts these."""
+
+    at: float
+    contact: str
+    queue: str = ""  # as in ``SurveyAnswered``
+    agent: str = ""
+    offer: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageRecorded:
+    """A caller spoke a message, or asked for a person and hung up before speaking (no file)."""
+
+    at: float
+    contact: str
+    node: str  # of the menu; "" when the dialplan took it with no menu
+    purpose: str  # "voicemail": somebody is to do something; "comment": belongs to a survey
+    queue: str  # whose people are to hear it; "" for a comment
+    file: str  # below the recordings folder; "" when nothing was said
+    seconds: float
+    language: str = ""  # of the dialogue, for who writes it down
+    caller: str = ""  # where no ``ContactArrived`` tells it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InputKept:
     """An input of the distribution that the events after it do not tell by themselves.
 
@@ -527,6 +567,9 @@ RecordedEvent: typing.TypeAlias = (
     | BreakOverran
     | RecordingFinished
     | TranscriptFinished
+    | SurveyOffered
+    | SurveyAnswered
+    | MessageRecorded
     | RulesChanged
 )
 

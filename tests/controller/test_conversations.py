@@ -78,6 +78,7 @@ class Centre:
             service=self.service,
             clock=Clock(),
             may_record=lambda queue: queue == "order",
+            recordings=COMPANY,
         ).routes()
 
     async def run(self, path: str, channel: Channel) -> Channel:
@@ -192,7 +193,7 @@ async def test_a_promise_is_given_when_it_is_written_down_and_not_much_later(
 
     centre.routes = Conversations(
         menus=FlowVersions(COMPANY), service=centre.service, clock=Clock(),
-        may_record=lambda queue: False, written=never,
+        may_record=lambda queue: False, recordings=COMPANY, written=never,
     ).routes()  # fmt: skip
     await centre.run("tick", Channel(HUAWU_QUEUE="logistics", HUAWU_LANGUAGE="zh-CN"))
     (contact,) = centre.service.distribution.domain.contacts.values()

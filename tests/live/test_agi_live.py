@@ -2,10 +2,13 @@
 
 import asyncio
 import contextlib
+import wave
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from ivr.dialogue import CallerGone
+from ivr.line import AgiLine
 from telephony.agi import (
     AgiCommandRefused,
     AgiConnectionLost,
@@ -22,6 +25,9 @@ pytestmark = pytest.mark.live
 AGI_PORT = free_port()
 DIALPLAN = f"""
 [calls]
+exten => speaks,1,Answer()
+ same => n,Playback(demo-congrats)
+ same => n,Wait(60)
 exten => menu,1,Answer()
  same => n,Set(AGIEXITONHANGUP=yes)
  same => n,AGI(agi://127.0.0.1:{AGI_PORT}/menu?where=here,one,二 2)
@@ -47,6 +53,10 @@ exten => moved,1,UserEvent(Moved)
  same => n,Wait(60)
 exten => h,1,UserEvent(Gone)
 exten => far,1,Answer()
+ same => n,Wait(60)
+exten => ends,1,Answer()
+ same => n,Wait(3)
+ same => n,SendDTMF(#,250)
  same => n,Wait(60)
 exten => keys,1,Answer()
  same => n,Wait(0.3)
@@ -328,3 +338,40 @@ async def test_asterisk_dies_in_mid_command_and_comes_back(asterisk, line):
     await until(lambda: line.link.is_up and line.link.counters.logins == 2, 10)
     await line.call(lambda session: session.set_variable("HUAWU_NEXT", "wait"))
     assert (await line.report("Done")).get("Next") == "wait"
+
+
+@pytest.mark.parametrize("far, limit, key", [("speaks", 3, ""), ("ends", 60, "#")])
+async def test_a_message_ends_at_its_limit_and_at_a_key(line, tmp_path, far, limit, key):
+    """Who sent nothing leaves nothing."""
+    kept = []
+
+    async def dialogue(session):
+        speech = AgiLine(session, tmp_path)
+        kept.append(await speech.record("voicemail", seconds=limit, silence=2, end_keys="#"))
+
+    await line.call(dialogue, far=far)
+    await line.report("Done")
+    assert line.errors == []
+    assert kept[0].key == key
+    assert bool(kept[0].file) == (far == "speaks")
+
+
+async def test_who_hangs_up_while_speaking_leaves_what_was_said(line, tmp_path):
+    kept = []
+
+    async def dialogue(session):
+        speech = AgiLine(session, tmp_path)
+        kept.append(await speech.record("voicemail", seconds=60, silence=5, end_keys="#"))
+        await speech.wait_digit(1)
+
+    def written():
+        return [file for file in tmp_path.rglob("*.wav") if file.stat().st_size > 48_000]
+
+    session = await line.call(dialogue, far="speaks")
+    await until(written, 15)
+    await line.hang_up(session)
+    await until(lambda: line.errors, 10)
+    assert isinstance(line.errors[0], CallerGone)
+    assert kept[0].seconds > 2
+    with wave.open(str(tmp_path / kept[0].file)) as sound:  # whole, with its lengths
+        assert sound.getnframes() / sound.getframerate() == kept[0].seconds

@@ -81,7 +81,7 @@ class Switchboard:
                 task.add_done_callback(self.acts.discard)
 
         call.outcome = await run_dialogue(
-            AgiLine(session),
+            AgiLine(session, Path("/nonexistent")),
             self.menus.current,
             number=call.number,
             now=lambda: 1_795_233_600.0,  # Saturday noon in Shanghai
