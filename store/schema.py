@@ -111,3 +111,81 @@ accounts = Table(
     Column("disabled", Boolean, nullable=False),
     CheckConstraint("role IN ('admin', 'supervisor', 'agent')", name="role"),
 )
+
+# -- the built-in shop: what it knows when no shop's own system is connected -------------------
+
+shop_orders = Table(
+    "shop_orders",
+    metadata,
+    Column("number", String(32), primary_key=True),
+    Column("phone", String(20), nullable=False),  # telephony.numbers.plain_number
+    Column("email", String(254), nullable=False),  # "" when there is none
+    Column("state", String(16), nullable=False),
+    Column("amount_fen", BigInteger, nullable=False),  # SQLite has no decimal numbers
+    Column("items", Integer, nullable=False),
+    Column("returnable", Boolean, nullable=False),
+    Column("company_title", Boolean, nullable=False),  # a company's tax title is on file
+    Column("placed_at", Double, nullable=False),
+    Column("carrier", String(40), nullable=False),  # "" as long as nothing is sent
+    Column("tracking", String(32), nullable=False),
+    Column("parcel", String(20), nullable=False),
+    Column("place", String(40), nullable=False),
+    Column("moved_at", Double, nullable=False),  # 0 as long as nothing is sent
+    Column("expected_at", Double, nullable=False),
+    Column("delivered_at", Double, nullable=False),  # 0 as long as it has not arrived
+    Column("invoice", String(16), nullable=False),  # title of the one asked for, "" for none
+    Column("wrong_tries", Integer, nullable=False),
+    Column("wrong_since", Double, nullable=False),
+    Index("ix_shop_orders_phone_placed_at", "phone", "placed_at"),
+)
+
+shop_applications = Table(
+    "shop_applications",
+    metadata,
+    Column("serial", Integer, primary_key=True),
+    Column("number", String(32), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("reason", String(16), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("made_at", Double, nullable=False),
+    Column("changed_at", Double, nullable=False),
+    ForeignKeyConstraint(["number"], ["shop_orders.number"]),
+    Index("ix_shop_applications_number_serial", "number", "serial"),
+)
+
+shop_promotions = Table(
+    "shop_promotions",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("since_at", Double, nullable=False),
+    Column("until_at", Double, nullable=False),  # the last moment of its last day
+)
+
+shop_customers = Table(
+    "shop_customers",
+    metadata,
+    Column("phone", String(20), primary_key=True),
+    Column("level", String(40), nullable=False),
+    Column("complaint", Boolean, nullable=False),  # one that is still open
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("way", String(16), nullable=False),
+    Column("recipient", String(254), nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("contact", String(128), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_at", Double, nullable=False),
+    Column("made_at", Double, nullable=False),
+    Column("ended_at", Double, nullable=False),  # 0 while it is pending
+    Column("fault", Text, nullable=False),  # of the last attempt, "" when it went well
+    CheckConstraint("way IN ('sms', 'email')", name="way"),
+    CheckConstraint("state IN ('pending', 'sent', 'failed')", name="state"),
+    Index("ix_outbox_state_next_at", "state", "next_at"),
+    Index("ix_outbox_made_at", "made_at"),
+)

@@ -18,6 +18,7 @@ from controller.asterisk_node import (
 from controller.children import find_redis
 from controller.credentials import Credentials, ensure_credentials
 from controller.problems import ProblemError
+from controller.self_service import file_orders
 from controller.settings import Settings
 from controller.setup import apt, frontend
 from controller.setup.accounts import add_missing
@@ -159,6 +160,7 @@ async def _prepare_database(settings: Settings, company: Company, credentials: C
     database = open_database(settings.effective_database_url)
     try:
         await add_missing(Accounts(database), credentials.web, company.agents)
-        return database.dialect
+        orders = await file_orders(settings.company, database)
+        return f"{database.dialect}, {orders} orders of the built-in shop"
     finally:
         await database.close()

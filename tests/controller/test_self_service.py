@@ -1,0 +1,51 @@
+"""The shop behind the menu is put together from the company's files."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from controller.self_service import SelfService, file_orders
+from store.database import Database
+from store.source import BadFile
+
+COMPANY = Path(__file__).resolve().parents[2] / "company"
+
+
+@pytest.fixture
+def company(tmp_path: Path) -> Path:
+    folder = tmp_path / "company"
+    (folder / "shop").mkdir(parents=True)
+    for name in ("hours.yaml", "shop.yaml", "shop/orders.yaml"):
+        shutil.copy(COMPANY / name, folder / name)
+    return folder
+
+
+async def test_the_built_in_shop_knows_the_orders_of_the_file(
+    company: Path, database: Database
+) -> None:
+    assert await file_orders(company, database) == 14
+    assert await file_orders(company, database) == 14
+    shop = SelfService(company, database, now=lambda: 1e9).services
+    assert (await shop.ask("order", {"number": "6600000019"})).result == "found"
+
+
+async def test_a_company_needs_no_shop(company: Path, database: Database) -> None:
+    shutil.rmtree(company / "shop")
+    (company / "shop.yaml").unlink()
+    assert await file_orders(company, database) == 0
+    assert SelfService(company, database, now=lambda: 1e9).rules.answer_days == 2
+
+
+async def test_a_mistake_in_the_rules_is_told_at_set_up_and_changes_nothing_later(
+    company: Path, database: Database
+) -> None:
+    service = SelfService(company, database, now=lambda: 1e9)
+    (company / "shop.yaml").write_text("answer_days: 0\n")
+    service.reload()
+    assert service.rules.answer_days == 2
+    with pytest.raises(BadFile, match=r"shop.yaml:1: answer_days"):
+        await file_orders(company, database)
+    (company / "shop.yaml").write_text("answer_days: 3\n")
+    service.reload()
+    assert service.rules.answer_days == 3
