@@ -82,7 +82,8 @@ def _controller(settings: Settings) -> Child:
     return Child(
         name=settings.controller_name,
         argv=own_command("serve"),
-        env={"HUAWU_CONTROLLER": str(settings.controller)},
+        # The intents' small matrices: spinning threads would hold callers up ten times as long.
+        env={"HUAWU_CONTROLLER": str(settings.controller), "OPENBLAS_NUM_THREADS": "1"},
         watched=True,
         # They start side by side; whoever is ready first decides.
         socket=(settings.bind, settings.own_web_port) if last else None,
