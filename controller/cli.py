@@ -15,8 +15,9 @@ import typer
 from controller.problems import ProblemError
 
 if TYPE_CHECKING:
-    from controller.rules_change import Change
+    from controller.change import Change
     from controller.settings import Settings
+    from store.versions import Versions
 
 app = typer.Typer(
     name="huawu",
@@ -64,8 +65,9 @@ def _can_be_mended(error: Exception) -> bool:
     # Imported here, because these rooms take a second to load and most commands need none.
     from store.database import DatabaseAddressError
     from store.source import BadFile
+    from store.versions import NoSuchVersion
 
-    return isinstance(error, BadFile | DatabaseAddressError)
+    return isinstance(error, BadFile | DatabaseAddressError | NoSuchVersion)
 
 
 def _settings() -> "Settings":
@@ -245,16 +247,38 @@ def user_close(
     asyncio.run(set_disabled(_settings(), name, not reopen))
 
 
-@ivr.command("reload", epilog="Example: ./huawu ivr reload")
-def ivr_reload() -> None:
-    """Give new callers the menu as the files have it now; callers inside keep theirs."""
-    from controller.lifecycle import reload_menu
+_AUTHOR = Annotated[str, typer.Option(help="Who changed it; your login if not given.")]
+_VERSION = Annotated[int | None, typer.Argument(help="The one before when not given.")]
 
-    problems = reload_menu(_settings())
-    for problem in problems:
-        print(problem, file=sys.stderr)
-    print("callers keep the menu they have" if problems else "new callers get the new menu")
-    _leave(1 if problems else 0)
+
+@ivr.command("reload", epilog="Example: ./huawu ivr reload --author mei")
+def ivr_reload(author: _AUTHOR = "") -> None:
+    """Give new callers the menu as the files have it now; with any mistake nothing changes.
+
+    Callers inside keep theirs. Queues and attributes are those of the rules in use.
+    """
+    from controller.change import author_or
+    from controller.menus import reload_menu
+
+    _tell_change(reload_menu(_settings(), author_or(author)), "callers keep the menu they have")
+
+
+@ivr.command("rollback", epilog="Example: ./huawu ivr rollback 12")
+def ivr_rollback(version: _VERSION = None, author: _AUTHOR = "") -> None:
+    """Put an earlier version's files back and give new callers that menu."""
+    from controller.change import author_or
+    from controller.menus import roll_back_menu
+
+    change = roll_back_menu(_settings(), version, author_or(author))
+    _tell_change(change, "callers keep the menu they have")
+
+
+@ivr.command("versions", epilog="Example: ./huawu ivr versions")
+def ivr_versions() -> None:
+    """Every version of the menu that was in use, the newest first: number, time, author."""
+    from controller.menus import menu_files
+
+    _list_versions(menu_files(_settings()).kept)
 
 
 @app.command(epilog="Example: ./huawu simulate company/traffic.yaml --days 20 --out var/simulation")
@@ -348,48 +372,49 @@ def import_from_asterisk(
     _leave(run(queues_conf, agents_csv, queue_log or [], into))
 
 
-_AUTHOR = Annotated[str, typer.Option(help="Who changed them; your login if not given.")]
-
-
 @rules.command("reload", epilog="Example: ./huawu rules reload --author mei")
 def rules_reload(author: _AUTHOR = "") -> None:
     """Take the files into use while calls go on; with any mistake in them nothing changes."""
-    from controller.rules_change import author_or, reload_rules
+    from controller.change import author_or
+    from controller.rules_change import reload_rules
 
-    _tell_change(reload_rules(_settings(), author_or(author)))
+    _tell_change(reload_rules(_settings(), author_or(author)), "the rules stay as they are")
 
 
 @rules.command("rollback", epilog="Example: ./huawu rules rollback 12")
-def rules_rollback(
-    version: Annotated[int | None, typer.Argument(help="The one before when not given.")] = None,
-    author: _AUTHOR = "",
-) -> None:
+def rules_rollback(version: _VERSION = None, author: _AUTHOR = "") -> None:
     """Put an earlier version's files back and take them into use."""
-    from controller.rules_change import author_or, roll_back_rules
+    from controller.change import author_or
+    from controller.rules_change import roll_back_rules
 
-    _tell_change(roll_back_rules(_settings(), version, author_or(author)))
+    change = roll_back_rules(_settings(), version, author_or(author))
+    _tell_change(change, "the rules stay as they are")
 
 
 @rules.command("versions", epilog="Example: ./huawu rules versions")
 def rules_versions() -> None:
     """Every version that was in use, the newest first: number, time, author."""
+    from controller.rules import rule_versions
+
+    _list_versions(rule_versions(_settings().rules_dir))
+
+
+def _list_versions(versions: "Versions") -> None:
     import datetime
 
-    from controller.rules import RuleVersions
-
-    for version in reversed(RuleVersions(_settings().rules_dir).all()):
+    for version in reversed(versions.all()):
         at = datetime.datetime.fromtimestamp(version.at).astimezone()
         print(f"  {version.number:>4}  {at:%Y-%m-%d %H:%M:%S}  {version.author}  {version.note}")
 
 
-def _tell_change(change: "Change") -> NoReturn:
+def _tell_change(change: "Change", unchanged: str) -> NoReturn:
     for problem in change.problems:
         print(problem, file=sys.stderr)
-    if change.version is None:
-        print("the rules stay as they are", file=sys.stderr)
-        _leave(1)
     for note in change.notes:
-        print(note)
+        print(note, file=sys.stderr if change.problems else sys.stdout)
+    if change.version is None:
+        print(unchanged, file=sys.stderr)
+        _leave(1)
     print(f"version {change.version.number} by {change.version.author}", end=", ")
     print(
         f"in use by {change.controllers} controller(s)"

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import structlog
 
@@ -21,7 +21,7 @@ from acd.wishes import ActionRefused
 from ivr.dialogue import Ending, Outcome, run_dialogue
 from ivr.line import AgiLine
 from ivr.prompts import prompt_path
-from ivr.versions import FlowVersions
+from ivr.versions import FlowVersion
 from telephony.agi import AgiError, AgiSession
 from telephony.attributes import attributes_to_variable
 from telephony.clock import Clock
@@ -59,6 +59,14 @@ async def _at_once() -> None:
     """Nothing has to be waited for."""
 
 
+class Menus(Protocol):
+    """The callers' menus."""
+
+    @property
+    def current(self) -> FlowVersion:
+        """The version for a caller who arrives now."""
+
+
 class Conversations:
     """All routes of the FastAGI server.
 
@@ -74,7 +82,7 @@ class Conversations:
     def __init__(
         self,
         *,
-        menus: FlowVersions,
+        menus: Menus,
         service: DistributionService,
         clock: Clock,
         may_record: Callable[[str], bool],

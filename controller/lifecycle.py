@@ -25,7 +25,6 @@ from controller.processes import MARKER, Mark, end_group, group_of
 from controller.settings import ROOT, Settings
 from controller.setup.progress import Progress
 from controller.supervisor import bound_log, children_path, is_running, mark_path
-from store.source import Problem
 
 SERVICE_NUMBER = "8000"
 """What a caller dials."""
@@ -246,23 +245,12 @@ def running_controllers(settings: Settings) -> list[Mark]:
     return [mark for mark in marks if mark is not None and mark.is_alive()]
 
 
-def reload_menu(settings: Settings) -> list[Problem]:
-    """Have the running controller read the menu's files again.
-
-    Returns what is wrong with them: then the controller is not even asked. Raises ProblemError
-    when no controller runs.
-    """
-    from ivr.check import check_company
-
-    problems = check_company(settings.company)
-    if problems:
-        return problems
-    alive = running_controllers(settings)
-    if not alive:
-        raise ProblemError("No controller runs; the next one reads the files when it starts.")
-    for mark in alive:
+def tell_controllers(settings: Settings) -> int:
+    """Have the running controllers go by the newest versions; returns how many there are."""
+    marks = running_controllers(settings)
+    for mark in marks:
         os.kill(mark.pid, signal.SIGHUP)
-    return []
+    return len(marks)
 
 
 def welcome(settings: Settings, credentials: Credentials, unshown: list[str]) -> str:

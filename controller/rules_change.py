@@ -5,12 +5,8 @@ of the fallback), and only then the controllers are asked to go by it.
 """
 
 import asyncio
-import getpass
-import os
-import signal
-from dataclasses import dataclass, field
 
-from acd.company import Company
+from acd.company import Company, load_company
 from acd.rules import AgentProfile
 from controller.asterisk_node import (
     NO_PREDIAL,
@@ -19,76 +15,57 @@ from controller.asterisk_node import (
     find_asterisk,
     predial,
 )
+from controller.change import Change
 from controller.credentials import ensure_credentials
-from controller.lifecycle import running_controllers
-from controller.rules import RuleVersion, RuleVersions, check_rules, load_rules, roll_back
+from controller.lifecycle import tell_controllers
+from controller.menus import menu_files
+from controller.rules import check_rules, load_rules, rule_versions
 from controller.settings import Settings
 from controller.setup.accounts import add_missing
 from controller.setup.steps import configure_asterisk
 from store.accounts import Accounts
 from store.database import open_database
-from store.source import BadFile, Problem
+from store.source import BadFile
+from store.versions import Version
 
 #: Asterisk reads the phones and the queues anew; calls and signed-in members stay as they are.
 RELOADS = ("module reload res_pjsip.so", "queue reload parameters")
-
-
-@dataclass(slots=True)
-class Change:
-    """What came of a change of the rules."""
-
-    problems: list[Problem] = field(default_factory=list)
-    """With any of these, nothing has changed."""
-    version: RuleVersion | None = None
-    controllers: int = 0
-    """How many were asked to go by it."""
-    notes: list[str] = field(default_factory=list)
-    """What else was done, and what somebody has still to do."""
-
-
-def author_or(name: str) -> str:
-    """The name given, or that of the person at this terminal."""
-    try:
-        return name or getpass.getuser()
-    except (KeyError, OSError):
-        return f"user {os.getuid()}"
 
 
 def reload_rules(settings: Settings, author: str) -> Change:
     """Take the files of the company folder into use."""
     if problems := check_rules(settings.company):
         return Change(problems=problems)
-    versions = RuleVersions(settings.rules_dir)
+    versions = rule_versions(settings.rules_dir)
     before = versions.newest
     version = versions.keep(settings.company, author=author)
     change = Change(version=version)
-    if before and version.number == before.number:
-        change.notes.append("the files say what is in use already")
+    change.compare(before)
     return _take_into_use(settings, before, change)
 
 
 def roll_back_rules(settings: Settings, number: int | None, author: str) -> Change:
-    """Go back to an earlier version. Raises ProblemError when there is none."""
-    versions = RuleVersions(settings.rules_dir)
+    """Go back to an earlier version. Raises NoSuchVersion when there is none."""
+    versions = rule_versions(settings.rules_dir)
     before = versions.newest
     try:
-        version = roll_back(versions, settings.company, number, author)
+        version = versions.roll_back(settings.company, number, author=author, check=check_rules)
     except BadFile as error:
         return Change(problems=error.problems)
     return _take_into_use(settings, before, Change(version=version))
 
 
-def _take_into_use(settings: Settings, before: RuleVersion | None, change: Change) -> Change:
+def _take_into_use(settings: Settings, before: Version | None, change: Change) -> Change:
     company = load_rules(settings.company)
     try:
-        old = before.load() if before else None
+        old = load_company(before.folder) if before else None
     except BadFile:
         old = None
     if settings.secrets_file.exists() and _asterisk_must_know(company, old):
         change.notes += _tell_asterisk(settings, company, old)
-    for mark in running_controllers(settings):
-        os.kill(mark.pid, signal.SIGHUP)
-        change.controllers += 1
+    if not menu_files(settings).kept.holds(settings.company):
+        change.notes.append("the menu's files have changed as well: ./huawu ivr reload")
+    change.controllers = tell_controllers(settings)
     return change
 
 

@@ -17,7 +17,6 @@ import signal
 import socket
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from pathlib import Path
 
 import structlog
 import uvloop
@@ -26,15 +25,16 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
-from acd.company import Company
+from acd.company import Company, load_company
 from acd.distribution import Distribution
 from acd.service import DistributionService
 from controller.conversations import Conversations
 from controller.credentials import load_credentials
 from controller.leadership import Leadership
 from controller.logs import log_to_stdout
+from controller.menus import LiveMenu, menu_files
 from controller.problems import ProblemError
-from controller.rules import RuleVersion, RuleVersions, check_rules
+from controller.rules import check_rules, rule_versions
 from controller.settings import Settings, load_settings
 from controller.telephone import Telephone
 from dashboards.ports import WebPorts
@@ -49,6 +49,7 @@ from store.lease import ANSWER, LeaseLost
 from store.live import Changes, Journal, append_event, append_only_on, connect, follow, load
 from store.sessions import Sessions
 from store.source import BadFile
+from store.versions import Version
 from telephony.agi import FastAgiServer
 from telephony.clock import Clock
 from telephony.commands import Command, TakePicture
@@ -88,9 +89,9 @@ class Controller:
             raise ProblemError(f"{settings.secrets_file} is missing: `./huawu up` makes it")
         self._settings = settings
         self._clock = Clock()
-        self._versions = RuleVersions(settings.rules_dir)
+        self._versions = rule_versions(settings.rules_dir)
         self._rules, company = self._first_rules()
-        self._menus = FlowVersions(settings.company, self._rules_folder)
+        self._menus = FlowVersions(menu_files(settings))
         self._timezone = self._menus.current.hours.zone.key  # the company's own, of hours.yaml
         self._redis: Redis = connect(settings.effective_redis_url)
         # Pages that come back all at once wait for connections of their own, not for ours.
@@ -222,6 +223,7 @@ class Controller:
                 await self._drain.catch_up()
         self._service.restore(contacts, agents)
         self._take_up_rules()
+        self._take_up_menu()
         # What is here now stays: the collector need not walk through it again and again, which
         # held callers up for tens of milliseconds.
         gc.collect()
@@ -257,19 +259,18 @@ class Controller:
         self._telephone.carry_out(command)
 
     def _reload(self) -> None:
-        """New callers get the menu of the files, with a mistake in them nothing changes; and the
-        rules that were accepted last hold for everybody.
+        """New callers get the menu that was accepted last, and the rules that were accepted last
+        hold for everybody.
         """
         if self._leadership.lease.leads:  # else they are taken up with the lease
             self._take_up_rules()
-        problems = self._menus.reload()
-        logger.info("menu read", version=self._menus.current.number, problems=len(problems))
+        self._take_up_menu()
 
-    def _rules_folder(self) -> Path:
-        """Where the rules that are, or will be, in use are kept."""
-        return (self._versions.newest or self._rules).folder
+    def _take_up_menu(self) -> None:
+        if self._menus.take_up():
+            logger.info("menu taken up", version=self._menus.current.number)
 
-    def _first_rules(self) -> tuple[RuleVersion, Company]:
+    def _first_rules(self) -> tuple[Version, Company]:
         """The rules to begin with: those that were in use, so that what changed in the files
         since is taken up as at any other time. Files that are broken change nothing.
         """
@@ -284,9 +285,10 @@ class Controller:
             why = "; ".join(str(problem) for problem in problems)
             logger.warning("the rules stay as they were", version=before.number, why=why)
         try:
-            return (before, before.load()) if before else (version, version.load())
+            first = before or version
+            return first, load_company(first.folder)
         except BadFile:  # written by another version of the program
-            return version, version.load()
+            return version, load_company(version.folder)
 
     def _take_up_rules(self) -> None:
         """Go by the newest version that was accepted."""
@@ -294,7 +296,7 @@ class Controller:
         if newest is None or newest.number == self._rules.number:
             return
         try:
-            company = newest.load()
+            company = load_company(newest.folder)
         except BadFile as error:
             logger.error("the rules stay as they are", version=newest.number, why=str(error))
             return
@@ -372,6 +374,7 @@ class Controller:
             callbacks=self._service,
             transfers=self._service,
             nodes=lambda: tuple(self._menus.current.flow.nodes),
+            menu=LiveMenu(self._settings, self._menus),
             transcripts=self._recordings.transcripts,
             recordings=self._settings.recordings_dir,
             timezone=self._timezone,

@@ -161,6 +161,11 @@ class Settings(BaseSettings):
         return self.state / "rules"
 
     @property
+    def menus_dir(self) -> Path:
+        """Every version of the menu that was in use."""
+        return self.state / "menus"
+
+    @property
     def secrets_file(self) -> Path:
         """Passwords made at first start, mode 0600."""
         return self.state / "secrets.json"

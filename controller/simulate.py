@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from acd.company import Company, load_company
 from controller.problems import ProblemError
-from controller.rules import RuleVersion, RuleVersions
+from controller.rules import rule_versions
 from controller.settings import Settings
 from ivr.hours import OpeningHours, load_hours
+from store.versions import Version
 from telephony.events import RecordedEvent
 
 if TYPE_CHECKING:
@@ -140,13 +141,15 @@ def replay(
     if company:
         _compare(firm, Firm.load(company), [e for e in events if e.at >= start], seed, as_json)
         return True
-    versions = {version.number: version for version in RuleVersions(settings.rules_dir).all()}
+    versions = {version.number: version for version in rule_versions(settings.rules_dir).all()}
     found = feed_back(
         events,
         _rules_at(versions, events[0].at, firm) if _is_date(day) else firm.company,
         is_open=firm.hours.is_open,
         compare_from=start,
-        rules_of=lambda number: versions[number].load() if number in versions else None,
+        rules_of=lambda number: (
+            load_company(versions[number].folder) if number in versions else None
+        ),
     )
     wrong = [*found.unexplained, *found.differences]
     if as_json:
@@ -167,10 +170,10 @@ def replay(
     return not wrong
 
 
-def _rules_at(versions: Mapping[int, RuleVersion], at: float, firm: Firm) -> Company:
+def _rules_at(versions: Mapping[int, Version], at: float, firm: Firm) -> Company:
     """The rules that held then, as far as they were kept."""
     before = [number for number, version in versions.items() if version.at <= at]
-    return versions[max(before)].load() if before else firm.company
+    return load_company(versions[max(before)].folder) if before else firm.company
 
 
 def _is_date(day: str) -> bool:

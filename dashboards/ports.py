@@ -12,6 +12,7 @@ from acd.explain import WhyNot, WhyWaiting
 from store.accounts import Accounts
 from store.event_log import EventLog
 from store.sessions import Sessions
+from store.versions import Version
 from telephony.events import ConsultStep, RecordedEvent, TransferTarget
 
 
@@ -91,6 +92,23 @@ class PlaceActions(Protocol):
         """Change what is named, all of it or nothing. Raises ``acd.wishes.ActionRefused``."""
 
 
+class MenuVersions(Protocol):
+    """The versions of the menu."""
+
+    @property
+    def version(self) -> int:
+        """Number of the one for callers who arrive now."""
+
+    async def versions(self) -> Sequence[Version]:
+        """Every version that was in use, the oldest first."""
+
+    async def reload(self, author: str) -> Version:
+        """Take the files into use. Raises ``store.source.BadFile``: nothing changed."""
+
+    async def roll_back(self, number: int | None, author: str) -> Version:
+        """Go back, by default to the one before. Raises ``NoSuchVersion`` and ``BadFile``."""
+
+
 class Actions(AgentActions, PlaceActions, Protocol):
     """All that a page may ask of the distribution."""
 
@@ -146,6 +164,7 @@ class WebPorts:
     explanations: Explanations
     callbacks: Callbacks
     transfers: Transfers
+    menu: MenuVersions
     transcripts: Callable[[str], Awaitable[Sequence[TranscriptRow]]]
     """Transcripts of a contact: both legs of every talk."""
     recordings: Path

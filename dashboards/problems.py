@@ -6,7 +6,8 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from acd.wishes import ActionRefused
-from dashboards.views import FieldFault, Problem
+from dashboards.views import FieldFault, FileFault, Problem
+from store.source import BadFile
 
 
 class Refusal(Exception):
@@ -23,8 +24,10 @@ class Refusal(Exception):
         status: int,
         code: str,
         detail: str = "",
+        *,
         errors: tuple[FieldFault, ...] = (),
         headers: Mapping[str, str] | None = None,
+        faults: tuple[FileFault, ...] = (),
     ) -> None:
         super().__init__(detail or code)
         self.status = status
@@ -32,6 +35,7 @@ class Refusal(Exception):
         self.detail = detail
         self.errors = errors
         self.headers = dict(headers or {})
+        self.faults = faults
 
     def response(self) -> web.Response:
         """The answer to send."""
@@ -41,6 +45,7 @@ class Refusal(Exception):
             status=self.status,
             detail=self.detail,
             errors=list(self.errors),
+            faults=list(self.faults),
         )
         return web.Response(
             status=self.status,
@@ -65,6 +70,15 @@ def invalid(error: ValidationError, where: str) -> Refusal:
 def refused(refusal: ActionRefused, status: int = 409) -> Refusal:
     """What the distribution does not allow, under the code that its refusal has there."""
     return Refusal(status, "refused-" + refusal.code.replace("_", "-"), str(refusal))
+
+
+def bad_files(code: str, detail: str, error: BadFile) -> Refusal:
+    """Mistakes in files that people write, each with its place and how to put it right."""
+    faults = tuple(
+        FileFault(file=fault.file.name, line=fault.line, message=fault.text, mend=fault.mend)
+        for fault in error.problems
+    )
+    return Refusal(422, code, detail, faults=faults)
 
 
 def not_found(what: str) -> Refusal:

@@ -431,11 +431,42 @@ class WantedPlace(View):
     )
 
 
+class MenuVersionView(View):
+    """A version of the menu that was in use."""
+
+    number: int
+    at: float = Field(description="when it was accepted")
+    author: str
+    note: str
+    in_use: bool = Field(description="callers who arrive now get it")
+
+
+class MenuVersionList(View):
+    """All of them, the newest first."""
+
+    versions: list[MenuVersionView]
+
+
+class WantedVersion(View):
+    """To which version of the menu to go back."""
+
+    number: int | None = Field(default=None, ge=1, description="the one before when left out")
+
+
 class FieldFault(View):
     """A field of a request that cannot be accepted."""
 
     field: str
     message: str
+
+
+class FileFault(View):
+    """A mistake in a file that people write."""
+
+    file: str
+    line: int
+    message: str
+    mend: str
 
 
 class Problem(View):
@@ -446,6 +477,7 @@ class Problem(View):
     status: int
     detail: str = ""
     errors: list[FieldFault] = []
+    faults: list[FileFault] = []
 
 
 class Health(View):

@@ -2,7 +2,8 @@
 
 Everything a dialogue needs is loaded together and checked together into one `FlowVersion`. A
 caller keeps the version with which the call began; a new version is for new callers; a broken
-file changes nothing.
+file changes nothing. Each version that was in use is kept (`store/versions.py`), and the newest
+kept one is what every controller goes by. Recordings are not kept with it: `ivr say` makes them.
 """
 
 import logging
@@ -15,10 +16,13 @@ from ivr.flow import Flow, Surroundings, load_flow
 from ivr.hours import OpeningHours, load_hours
 from ivr.prompts import load_catalogue
 from store.source import BadFile, Problem, Source, read_source
+from store.versions import Version, Versions
 
 log = logging.getLogger(__name__)
 
 MAIN_MENU = "menus/main.yaml"
+#: What belongs to a version, as globs below the company folder.
+FILES = ("menus/*.yaml", "hours.yaml", "customers.yaml", "intents.yaml")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +30,7 @@ class FlowVersion:
     """One menu with all that belongs to it."""
 
     number: int
-    """Counts from 1 in each process."""
+    """Under which it is kept; 0 when it is not."""
     flow: Flow
     hours: OpeningHours
     customers: CustomerBook
@@ -57,7 +61,7 @@ def _routing(company: Path) -> Source | None:
 
 
 def load_version(
-    company: Path, number: int = 1, *, recorded: bool = True, rules: Path | None = None
+    company: Path, number: int = 0, *, recorded: bool = True, rules: Path | None = None
 ) -> FlowVersion:
     """Load the main menu of a company folder. Raises BadFile with every problem found.
 
@@ -79,30 +83,87 @@ def load_version(
     )
 
 
-class FlowVersions:
-    """Holds the current version. Raises BadFile when there is none to begin with.
+class MenuFiles:
+    """The menu's files in the company folder, and the versions of them that were in use.
 
     Args:
         company: the folder of the menus, hours and customers.
-        rules: says where the queues and attributes in use are written; there if not given.
+        folder: where versions are kept.
+        rules: says where the queues and attributes in use are written.
     """
 
-    def __init__(self, company: Path, rules: Callable[[], Path] | None = None) -> None:
+    def __init__(self, company: Path, folder: Path, rules: Callable[[], Path]) -> None:
         self._company = company
-        self._rules = rules or (lambda: company)
-        self._current = load_version(company, rules=self._rules())
+        self._rules = rules
+        self.kept = Versions(folder, FILES)
+
+    def check(self, company: Path) -> list[Problem]:
+        """Everything wrong with the menu of a company folder under the rules in use."""
+        try:
+            load_version(company, rules=self._rules())
+        except BadFile as error:
+            return error.problems
+        return []
+
+    def keep(self, author: str) -> Version:
+        """Check the files and keep them as the newest version. Raises BadFile: nothing changed."""
+        if problems := self.check(self._company):
+            raise BadFile(problems)
+        return self.kept.keep(self._company, author=author)
+
+    def roll_back(self, number: int | None, author: str) -> Version:
+        """Go back to an earlier version, see ``Versions.roll_back``."""
+        return self.kept.roll_back(self._company, number, author=author, check=self.check)
+
+    def load(self, version: Version) -> FlowVersion:
+        """A kept version. Raises BadFile when it does not fit the rules in use.
+
+        A recording that has gone since is no reason to refuse it: callers do without that one.
+        """
+        return load_version(version.folder, version.number, recorded=False, rules=self._rules())
+
+
+class FlowVersions:
+    """The version for callers who arrive now: the newest kept one.
+
+    At first the company's files are taken into use. If they are broken they change nothing.
+    Raises BadFile when there is no version that can be used.
+    """
+
+    def __init__(self, files: MenuFiles) -> None:
+        self._files = files
+        try:
+            files.keep("start")
+        except BadFile as error:
+            if files.kept.newest is None:
+                raise
+            log.warning("the menu's files are broken, the last version holds: %s", error)
+        self._current = self._newest_usable()
 
     @property
     def current(self) -> FlowVersion:
         """The version for a caller who arrives now."""
         return self._current
 
-    def reload(self) -> list[Problem]:
-        """Read the files again. Returns the problems; with any, the old version stays."""
+    def take_up(self) -> bool:
+        """Go by the newest kept version; False when nothing changed."""
+        newest = self._files.kept.newest
+        if newest is None or newest.number == self._current.number:
+            return False
         try:
-            number = self._current.number + 1
-            self._current = load_version(self._company, number, rules=self._rules())
+            self._current = self._files.load(newest)
         except BadFile as error:
-            log.warning("the menu stays as it was: %s", error)
-            return error.problems
-        return []
+            log.error("the menu stays as it is, version %d is broken: %s", newest.number, error)
+            return False
+        return True
+
+    def _newest_usable(self) -> FlowVersion:
+        """An older one where the rules have changed since so that the newest has become useless."""
+        problems: list[Problem] = []
+        for version in reversed(self._files.kept.all()):
+            try:
+                return self._files.load(version)
+            except BadFile as error:
+                log.error("version %d of the menu cannot be used: %s", version.number, error)
+                problems += error.problems
+        raise BadFile(problems)

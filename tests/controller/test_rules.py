@@ -1,4 +1,4 @@
-"""Versions of the rules: kept with time and author, put back, and never half written."""
+"""Versions of the rules: checked with the menu, kept, and put back by a command."""
 
 import shutil
 from pathlib import Path
@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from controller import rules_change
+from acd.company import load_company
+from controller import change
 from controller.cli import app
-from controller.problems import ProblemError
-from controller.rules import FILES, RuleVersions, check_rules, load_rules, roll_back
+from controller.rules import FILES, check_rules, load_rules, rule_versions
 from controller.settings import ROOT
 from store.source import BadFile
+from store.versions import NoSuchVersion, Versions
 
 
 @pytest.fixture
@@ -23,8 +24,8 @@ def company(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def versions(tmp_path: Path) -> RuleVersions:
-    return RuleVersions(tmp_path / "state" / "rules")
+def versions(tmp_path: Path) -> Versions:
+    return rule_versions(tmp_path / "state" / "rules")
 
 
 def edit(company: Path, file: str, old: str, new: str) -> int:
@@ -63,46 +64,18 @@ def test_a_menu_that_leads_to_a_queue_that_has_gone_is_a_problem(company: Path) 
     assert any(p.file.name == "main.yaml" and "'order'" in p.text for p in problems), problems
 
 
-def test_each_version_is_kept_with_its_author(company: Path, versions: RuleVersions) -> None:
-    first = versions.keep(company, author="mei")
-    edit(company, "queues.yaml", "threshold: 20", "threshold: 25")
-    second = versions.keep(company, author="lei", note="slower")
-    assert [(v.number, v.author, v.note) for v in versions.all()] == [
-        (1, "mei", ""), (2, "lei", "slower"),
-    ]  # fmt: skip
-    assert first.load().queue("presale").threshold == 20
-    assert second.load().queue("presale").threshold == 25
-    assert 0 <= second.at - first.at < 60
-
-
-def test_the_same_files_are_no_new_version(company: Path, versions: RuleVersions) -> None:
-    assert versions.keep(company, author="mei").number == 1
-    assert versions.keep(company, author="lei").number == 1
-    assert len(versions.all()) == 1
-
-
-def test_numbers_stay_in_order_after_the_ninth_thousandth(
-    company: Path, versions: RuleVersions, tmp_path: Path
-) -> None:
-    kept = versions.keep(company, author="mei")
-    kept.folder.rename(kept.folder.with_name("9999"))
-    edit(company, "queues.yaml", "threshold: 20", "threshold: 25")
-    assert versions.keep(company, author="mei").number == 10000
-    assert [version.number for version in versions.all()] == [9999, 10000]
-
-
-def test_going_back_puts_the_files_back(company: Path, versions: RuleVersions) -> None:
+def test_going_back_puts_the_files_back(company: Path, versions: Versions) -> None:
     before = files(company)
     versions.keep(company, author="mei")
     edit(company, "queues.yaml", "threshold: 20", "threshold: 25")
     versions.keep(company, author="mei")
-    version = roll_back(versions, company, None, "lei")
+    version = versions.roll_back(company, None, author="lei", check=check_rules)
     assert files(company) == before
     assert (version.number, version.author, version.note) == (3, "lei", "rollback to 1")
-    assert version.load() == load_rules(company)
+    assert load_company(version.folder) == load_rules(company)
 
 
-def test_going_back_also_takes_a_file_away(company: Path, versions: RuleVersions) -> None:
+def test_going_back_also_takes_a_file_away(company: Path, versions: Versions) -> None:
     text = (company / "queues.yaml").read_text(encoding="utf-8")
     whole = (company / "routing.yaml").read_bytes()
     (company / "routing.yaml").unlink()
@@ -116,22 +89,12 @@ def test_going_back_also_takes_a_file_away(company: Path, versions: RuleVersions
     versions.keep(company, author="mei")
     (company / "routing.yaml").write_bytes(whole)
     versions.keep(company, author="mei")
-    roll_back(versions, company, 1, "mei")
+    versions.roll_back(company, 1, author="mei", check=check_rules)
     assert not (company / "routing.yaml").exists()
 
 
-def test_edits_that_were_never_in_use_are_set_aside(company: Path, versions: RuleVersions) -> None:
-    versions.keep(company, author="mei")
-    edit(company, "queues.yaml", "threshold: 20", "threshold: 25")
-    versions.keep(company, author="mei")
-    edit(company, "queues.yaml", "threshold: 25", "threshold: 77")
-    roll_back(versions, company, 1, "mei")
-    (aside,) = (versions.newest.folder.parent).glob("unused-*")  # type: ignore[union-attr]
-    assert b"threshold: 77" in (aside / "queues.yaml").read_bytes()
-
-
 def test_going_back_to_what_does_not_fit_today_changes_nothing(
-    company: Path, versions: RuleVersions
+    company: Path, versions: Versions
 ) -> None:
     versions.keep(company, author="mei")
     edit(company, "queues.yaml", "threshold: 20", "threshold: 25")
@@ -139,16 +102,9 @@ def test_going_back_to_what_does_not_fit_today_changes_nothing(
     edit(company, "hours.yaml", "  presale:\n", "  mornings:\n")
     before = files(company)
     with pytest.raises(BadFile, match="no hours presale"):
-        roll_back(versions, company, 1, "mei")
+        versions.roll_back(company, 1, author="mei", check=check_rules)
     assert files(company) == before
     assert len(versions.all()) == 2
-
-
-def test_there_must_be_a_version_to_go_back_to(company: Path, versions: RuleVersions) -> None:
-    versions.keep(company, author="mei")
-    for number in (None, 7):
-        with pytest.raises(ProblemError, match="rules versions"):
-            roll_back(versions, company, number, "mei")
 
 
 # -- the commands ----------------------------------------------------------------------------
@@ -158,12 +114,12 @@ def test_there_must_be_a_version_to_go_back_to(company: Path, versions: RuleVers
 def huawu(company: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
     monkeypatch.setenv("HUAWU_STATE", str(tmp_path / "state"))
     monkeypatch.setenv("HUAWU_COMPANY", str(company))
-    monkeypatch.setattr(rules_change.getpass, "getuser", lambda: "mei")
+    monkeypatch.setattr(change.getpass, "getuser", lambda: "mei")
     return CliRunner()
 
 
 def test_reload_with_a_mistake_prints_it_and_keeps_the_rules(
-    huawu: CliRunner, company: Path, versions: RuleVersions
+    huawu: CliRunner, company: Path, versions: Versions
 ) -> None:
     assert huawu.invoke(app, ["rules", "reload"]).exit_code == 0
     line = edit(company, "queues.yaml", "{logistics: 1}", "{logistik: 1}")
@@ -185,4 +141,4 @@ def test_reload_versions_and_rollback(huawu: CliRunner, company: Path) -> None:
     assert [line.split()[0] for line in listed] == ["3", "2", "1"]
     assert "threshold: 25" not in (company / "queues.yaml").read_text(encoding="utf-8")
     refused = huawu.invoke(app, ["rules", "rollback", "9"])
-    assert isinstance(refused.exception, ProblemError)
+    assert isinstance(refused.exception, NoSuchVersion)

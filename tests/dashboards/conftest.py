@@ -24,6 +24,7 @@ from store.accounts import Account, Accounts, Role
 from store.database import Database
 from store.event_log import EventLog
 from store.sessions import Sessions
+from store.versions import Version
 from telephony.events import CallbackCancelled, ConsultStep, RecordedEvent, TransferTarget
 from tests.acd.playbook import Playbook
 
@@ -124,6 +125,35 @@ class Promised:
         self.book.tell(CallbackCancelled(contact=contact, author=author))
 
 
+class Menu:
+    """Versions of a menu, as a list."""
+
+    def __init__(self) -> None:
+        self.kept: list[Version] = []
+        self.refuse: Exception | None = None
+
+    @property
+    def version(self) -> int:
+        return len(self.kept)
+
+    async def versions(self) -> list[Version]:
+        return self.kept
+
+    async def reload(self, author: str) -> Version:
+        return self._keep(author, "")
+
+    async def roll_back(self, number: int | None, author: str) -> Version:
+        return self._keep(author, f"rollback to {number}")
+
+    def _keep(self, author: str, note: str) -> Version:
+        if self.refuse:
+            raise self.refuse
+        number = len(self.kept) + 1
+        version = Version(number=number, at=NOW, author=author, note=note, folder=Path(str(number)))
+        self.kept.append(version)
+        return version
+
+
 @dataclass
 class House:
     """What the server stands on, for tests to look into and to change."""
@@ -135,6 +165,7 @@ class House:
     recordings: Path
     explained: Explained = field(default_factory=Explained)
     promised: Promised = field(default_factory=Promised)
+    menu: Menu = field(default_factory=Menu)
     transcripts: dict[str, list[Spoken]] = field(default_factory=dict)
     now: float = NOW
     real_time: bool = False
@@ -170,6 +201,7 @@ class House:
             callbacks=self.promised,
             transfers=self.actions,
             nodes=lambda: ("main_menu", "person"),
+            menu=self.menu,
             transcripts=transcripts,
             recordings=self.recordings,
             now=lambda: time.time() if self.real_time else self.now,

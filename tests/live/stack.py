@@ -323,6 +323,12 @@ class Api:
                 return ""
             return str((await answer.json())["type"]).rpartition(":")[2]
 
+    async def change(self, method: str, path: str, **body: Any) -> Any:
+        """Change something below ``/api/v1``; the JSON of the answer, None when it has none."""
+        async with self._session.request(method, f"/api/v1/{path}", json=body) as answer:
+            assert answer.status in (200, 204), await answer.text()
+            return await answer.json() if answer.status == 200 else None
+
     async def watch(self) -> "LivePage":
         """Open a live page."""
         return LivePage(await self._session.ws_connect("/api/v1/live"))

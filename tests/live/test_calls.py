@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from controller.settings import ROOT
-from ivr.versions import FlowVersions
+from ivr.versions import load_version
 from telephony.events import (
     AgentState,
     AgentStateChanged,
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.live
 QUESTION = SPEECH / "customer_refund.wav"
 ANSWER = SPEECH / "agent_refund.wav"
 PHRASES = yaml.safe_load((SPEECH / "phrases.yaml").read_text(encoding="utf-8"))["phrases"]
-MENU = FlowVersions(ROOT / "company").current.flow.shelf
+MENU = load_version(ROOT / "company").flow.shelf
 """Every prompt that a caller may hear."""
 
 STORY = [

@@ -13,7 +13,7 @@ import pytest
 
 from ivr.dialogue import Ending, Outcome, Reason, run_dialogue
 from ivr.line import AgiLine
-from ivr.versions import FlowVersions
+from ivr.versions import load_version
 from telephony.agi import AgiSession, CallerHungUp, FastAgiServer
 from telephony.ami import AmiLink
 from tests.live.bare_asterisk import BareAsterisk, bare_asterisk, free_port
@@ -49,7 +49,7 @@ class Switchboard:
     """Makes the calls and plays the callers."""
 
     def __init__(self, asterisk: BareAsterisk) -> None:
-        self.menus = FlowVersions(COMPANY)
+        self.menu = load_version(COMPANY)
         self.calls: dict[str, Call] = {}
         self.acts: set[asyncio.Task[object]] = set()
         self.server = FastAgiServer({"menu": self.route}, host="127.0.0.1", port=AGI_PORT)
@@ -82,7 +82,7 @@ class Switchboard:
 
         call.outcome = await run_dialogue(
             AgiLine(session, Path("/nonexistent")),
-            self.menus.current,
+            self.menu,
             number=call.number,
             now=lambda: 1_795_233_600.0,  # Saturday noon in Shanghai
             on_step=on_step,

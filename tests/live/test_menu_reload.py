@@ -24,9 +24,13 @@ def menu(stack: Stack) -> Iterator[Path]:
 
 
 def reload(stack: Stack) -> subprocess.CompletedProcess[str]:
+    return ivr(stack, "reload")
+
+
+def ivr(stack: Stack, *words: str) -> subprocess.CompletedProcess[str]:
     with stack.environment():
         return subprocess.run(
-            [sys.executable, "-m", "controller", "ivr", "reload"],
+            [sys.executable, "-m", "controller", "ivr", *words],
             cwd=ROOT,
             capture_output=True,
             text=True,
@@ -35,7 +39,7 @@ def reload(stack: Stack) -> subprocess.CompletedProcess[str]:
 
 
 def versions(stack: Stack) -> int:
-    return stack.log("controller").read_text(encoding="utf-8").count('"event": "menu read"')
+    return stack.log("controller").read_text(encoding="utf-8").count('"event": "menu taken up"')
 
 
 async def hangs_up(caller: Caller) -> None:
@@ -73,3 +77,23 @@ async def test_a_new_menu_is_for_new_callers_and_a_broken_one_for_nobody(
     await newcomer.waits_in("returns", key="3")
     await hangs_up(inside)
     await hangs_up(newcomer)
+
+
+async def test_a_version_is_put_back_by_a_click(scene: Scene, menu: Path) -> None:
+    good = menu.read_text(encoding="utf-8")
+    menu.write_text(
+        good.replace("3: logistics", "3: returns").replace("4: returns", "4: logistics"), "utf-8"
+    )
+    changed = await scene.api.change("POST", "menus/reload")
+    assert (changed["author"], changed["in_use"]) == ("supervisor", True)
+    newcomer = await scene.caller()
+    await newcomer.waits_in("returns", key="3")
+    back = await scene.api.change("POST", "menus/rollback", number=changed["number"] - 1)
+    assert back["note"] == f"rollback to {changed['number'] - 1}"
+    assert menu.read_text(encoding="utf-8") == good
+    next_one = await scene.caller()
+    await next_one.waits_in("logistics", key="3")
+    listed = ivr(scene.stack, "versions").stdout.splitlines()
+    assert listed[0].split()[0] == str(back["number"])
+    await hangs_up(newcomer)
+    await hangs_up(next_one)

@@ -51,8 +51,9 @@ def rules(scene: Scene) -> Iterator[Rules]:
     yield Rules(folder)
     for file, text in good.items():
         file.write_text(text, encoding="utf-8")
-    result = huawu(scene.stack, "rules", "reload")
-    assert result.returncode == 0, result.stderr
+    for files in ("rules", "ivr"):
+        result = huawu(scene.stack, files, "reload")
+        assert result.returncode == 0, result.stderr
 
 
 async def changed(scene: Scene, count: int) -> None:
@@ -132,6 +133,8 @@ async def test_a_new_agent_and_a_new_queue_are_there_without_a_restart(
     result = huawu(scene.stack, "rules", "reload")
     assert result.returncode == 0, result.stderr
     assert "new accounts: 8099" in result.stdout
+    assert "./huawu ivr reload" in result.stdout
+    assert huawu(scene.stack, "ivr", "reload").returncode == 0
     await changed(scene, 1)
     newcomer = await scene.agent("8099")
     assert "agent8099" in await scene.stack.console("queue show huawu-repair")

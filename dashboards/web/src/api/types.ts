@@ -155,6 +155,13 @@ export interface FieldFault {
   message: string
 }
 
+export interface FileFault {
+  file: string
+  line: number
+  message: string
+  mend: string
+}
+
 export interface Health {
   ok: boolean
   reasons: string[]
@@ -184,12 +191,25 @@ export interface Me {
   display: Record<string, string>
 }
 
+export interface MenuVersionList {
+  versions: MenuVersionView[]
+}
+
+export interface MenuVersionView {
+  number: number
+  at: number
+  author: string
+  note: string
+  in_use: boolean
+}
+
 export interface Problem {
   type: string
   title: string
   status: number
   detail: string
   errors: FieldFault[]
+  faults: FileFault[]
 }
 
 export interface QueueLine {
@@ -319,6 +339,10 @@ export interface WantedState {
 export interface WantedTransfer {
   target: 'agent' | 'queue' | 'node' | 'outside'
   to: string
+}
+
+export interface WantedVersion {
+  number?: number | null
 }
 
 export interface WhyNotView {
