@@ -35,6 +35,7 @@ from controller.logs import log_to_stdout
 from controller.menus import LiveMenu, menu_files
 from controller.problems import ProblemError
 from controller.rules import check_rules, rule_versions
+from controller.self_service import SelfService
 from controller.settings import Settings, load_settings
 from controller.telephone import Telephone
 from dashboards.ports import WebPorts
@@ -97,6 +98,9 @@ class Controller:
         # Pages that come back all at once wait for connections of their own, not for ours.
         self._web_redis: Redis = connect(settings.effective_redis_url)
         self._database: Database = open_database(settings.effective_database_url)
+        self._self_service = SelfService(
+            settings.company, self._database, shop=settings.shop, now=self._clock.now
+        )
         self._log = EventLog(self._database)
         self._journal = Journal(
             self._redis,
@@ -167,6 +171,7 @@ class Controller:
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reload)
         async with contextlib.AsyncExitStack() as stack:
             stack.push_async_callback(self._database.close)
+            stack.push_async_callback(self._self_service.close)
             stack.push_async_callback(self._redis.aclose)
             stack.push_async_callback(self._web_redis.aclose)
             stack.push_async_callback(self._leadership.close)
@@ -264,6 +269,7 @@ class Controller:
         """
         if self._leadership.lease.leads:  # else they are taken up with the lease
             self._take_up_rules()
+        self._self_service.reload()
         self._take_up_menu()
 
     def _take_up_menu(self) -> None:

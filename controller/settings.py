@@ -18,6 +18,7 @@ from typing import Any, Self
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from controller.outside import MailSettings, ShopSettings, SmsSettings
 from controller.problems import ProblemError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -25,6 +26,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 FILE_NAME = "huawu.toml"
 _ENV_PREFIX = "HUAWU_"
+_NESTED = "__"
+_SECRETS = {"token", "password"}
 _PATH_FIELDS = ("state", "company", "asterisk_root")
 
 
@@ -36,7 +39,11 @@ class Settings(BaseSettings):
     """Every setting of one installation. Ports are TCP unless said otherwise."""
 
     model_config = SettingsConfigDict(
-        env_prefix=_ENV_PREFIX, env_ignore_empty=True, extra="forbid", frozen=True
+        env_prefix=_ENV_PREFIX,
+        env_nested_delimiter=_NESTED,
+        env_ignore_empty=True,
+        extra="forbid",
+        frozen=True,
     )
 
     state: Path = Field(default=ROOT / "var", description="folder of everything that changes")
@@ -64,6 +71,9 @@ class Settings(BaseSettings):
     asterisk_root: Path | None = Field(
         default=None, description="an unpacked Asterisk; empty: the system's, else ours"
     )
+    shop: ShopSettings = Field(default=ShopSettings(), description="the shop's own system")
+    mail: MailSettings = Field(default=MailSettings(), description="the server for e-mails")
+    sms: SmsSettings = Field(default=SmsSettings(), description="the gateway for short messages")
 
     @field_validator("state", "company", "asterisk_root")
     @classmethod
@@ -244,9 +254,9 @@ def _read_toml(file: Path) -> dict[str, Any]:
 
 
 def _line_of(file: Path, key: str) -> int:
-    """The line that sets `key`, 0 when it cannot be told."""
+    """The line that sets `key` or begins its table, 0 when it cannot be told."""
     for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
-        if re.match(rf"""\s*["']?{re.escape(key)}["']?\s*[=.]""", line):
+        if re.match(rf"""\s*(\[\s*)?["']?{re.escape(key)}["']?\s*[=.\]]""", line):
             return number
     return 0
 
@@ -257,11 +267,20 @@ def _explain(entry: Mapping[str, Any], origins: dict[str, _Origin]) -> str:
     message = str(entry["msg"]).removeprefix("Value error, ")
     if not field:
         return message
-    variable = _ENV_PREFIX + field.upper()
+    variable = _ENV_PREFIX + field.upper().replace(".", _NESTED)
+    shows = not isinstance(entry["input"], dict) and entry["loc"][-1] not in _SECRETS
+    it_is = f" (it is {os.environ.get(variable, entry['input'])!r})" if shows else ""
     if variable in os.environ:
-        return f"{variable} in the environment: {message} (it is {os.environ[variable]!r})"
+        return f"{variable} in the environment: {message}{it_is}"
     source = origins.get(field.split(".", maxsplit=1)[0])
     if entry["type"] == "extra_forbidden":
-        known = ", ".join(sorted(Settings.model_fields))
+        known = ", ".join(sorted(_fields_of(entry["loc"])))
         return f"{source}: no setting is called {field!r}; there are: {known}"
-    return f"{source}: {field}: {message} (it is {entry['input']!r})"
+    return f"{source}: {field}: {message}{it_is}"
+
+
+def _fields_of(where: tuple[int | str, ...]) -> list[str]:
+    """The settings there are where somebody wrote one that there is not."""
+    if len(where) == 1:
+        return list(Settings.model_fields)
+    return list(type(getattr(Settings(), str(where[0]))).model_fields)

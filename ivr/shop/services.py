@@ -79,18 +79,21 @@ class Ways:
     names: tuple[str, ...]
 
 
-def _no_bare_number(value: object) -> object:
-    """JSON's numbers are binary fractions to most programs; money is not."""
-    if isinstance(value, float | int):
-        raise ValueError('money is written as text, "128.50"')
+_MONEY = r"^[0-9]{1,10}(\.[0-9]{1,2})?$"
+
+
+def _money(value: object) -> object:
+    """Text alone: JSON's numbers are binary fractions to most programs, money is not."""
+    if isinstance(value, str) and re.fullmatch(_MONEY, value):
+        return Decimal(value)
     return value
 
 
 Money: TypeAlias = Annotated[
     Decimal,
-    BeforeValidator(_no_bare_number),
+    BeforeValidator(_money),
     Field(ge=0, max_digits=12, decimal_places=2),
-    WithJsonSchema({"type": "string", "pattern": r"^[0-9]{1,10}(\.[0-9]{1,2})?$"}),
+    WithJsonSchema({"type": "string", "pattern": _MONEY}),
     Ways(("money",)),
 ]
 OrderNumber: TypeAlias = Annotated[
@@ -246,6 +249,8 @@ class ShopService:
     about: str
     takes: tuple[str, ...]
     results: Mapping[str, type[Values]]
+    changes: bool = False
+    """True when the shop does something, so that asking twice must not do it twice."""
 
 
 SERVICES: Mapping[str, ShopService] = {
@@ -285,6 +290,7 @@ SERVICES: Mapping[str, ShopService] = {
     "apply": ShopService(
         about="Return, exchange, or refund before sending: decided at once by the shop's rules.",
         takes=("number", "last_four", "kind", "reason"),
+        changes=True,
         results={
             "accepted": Accepted,
             "repeated": Accepted,
@@ -311,6 +317,7 @@ SERVICES: Mapping[str, ShopService] = {
     "invoice": ShopService(
         about="Send an invoice.",
         takes=("number", "last_four", "title"),
+        changes=True,
         results={
             "requested": Invoice,
             "already": Invoice,

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from controller.outside import ShopSettings
 from controller.self_service import SelfService, file_orders
+from ivr.shop.rest import RestShop
 from store.database import Database
 from store.source import BadFile
 
@@ -26,7 +28,7 @@ async def test_the_built_in_shop_knows_the_orders_of_the_file(
 ) -> None:
     assert await file_orders(company, database) == 14
     assert await file_orders(company, database) == 14
-    shop = SelfService(company, database, now=lambda: 1e9).services
+    shop = SelfService(company, database, shop=ShopSettings(), now=lambda: 1e9).services
     assert (await shop.ask("order", {"number": "6600000019"})).result == "found"
 
 
@@ -34,13 +36,15 @@ async def test_a_company_needs_no_shop(company: Path, database: Database) -> Non
     shutil.rmtree(company / "shop")
     (company / "shop.yaml").unlink()
     assert await file_orders(company, database) == 0
-    assert SelfService(company, database, now=lambda: 1e9).rules.answer_days == 2
+    assert (
+        SelfService(company, database, shop=ShopSettings(), now=lambda: 1e9).rules.answer_days == 2
+    )
 
 
 async def test_a_mistake_in_the_rules_is_told_at_set_up_and_changes_nothing_later(
     company: Path, database: Database
 ) -> None:
-    service = SelfService(company, database, now=lambda: 1e9)
+    service = SelfService(company, database, shop=ShopSettings(), now=lambda: 1e9)
     (company / "shop.yaml").write_text("answer_days: 0\n")
     service.reload()
     assert service.rules.answer_days == 2
@@ -49,3 +53,10 @@ async def test_a_mistake_in_the_rules_is_told_at_set_up_and_changes_nothing_late
     (company / "shop.yaml").write_text("answer_days: 3\n")
     service.reload()
     assert service.rules.answer_days == 3
+
+
+async def test_a_shop_with_an_address_is_asked_there(company: Path, database: Database) -> None:
+    settings = ShopSettings(url="https://shop.example.com/menu")
+    service = SelfService(company, database, shop=settings, now=lambda: 1e9)
+    assert isinstance(service.services, RestShop)
+    await service.close()

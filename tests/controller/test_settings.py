@@ -116,3 +116,48 @@ def test_ports_of_several_controllers_must_fit(tmp_path: Path, text: str, said: 
     write(tmp_path, text)
     with pytest.raises(SettingsError, match=said):
         load_settings(root=tmp_path)
+
+
+@pytest.mark.parametrize(
+    "text, says",
+    [
+        (
+            '[shop]\nurl = "http://shop.example.com"\n',
+            "huawu.toml:1: shop: http to another machine",
+        ),
+        ('bind = "127.0.0.1"\n[shop]\nurl = "shop"\n', "huawu.toml:2: shop: 'shop' is no address"),
+        ('[shop]\nurl = "https://me@shop.example.com"\n', "no user"),
+        ('[shop]\nurll = "x"\n', "no setting is called 'shop.urll'; there are: attempts, "),
+        ("[shop]\nseconds = 90\n", "shop.seconds: .* less than or equal to 10"),
+        ('[mail]\nhost = "mail.example.com"\nstarttls = false\n', "on this machine alone"),
+        ('[mail]\nsender = "a@b\\r\\nBcc: x@y"\n', "mail.sender"),
+    ],
+)
+def test_what_lies_outside_is_reached_safely(tmp_path: Path, text: str, says: str) -> None:
+    write(tmp_path / "state", text)
+    with pytest.raises(SettingsError, match=says):
+        load_settings(root=tmp_path)
+
+
+def test_no_complaint_shows_a_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "state", '[shop]\nurl = "x"\ntoken = "swordfish"\n')
+    with pytest.raises(SettingsError) as caught:
+        load_settings(root=tmp_path)
+    assert "swordfish" not in str(caught.value)
+    write(tmp_path / "state", "[shop]\ntoken = 815\n")
+    with pytest.raises(SettingsError, match=r"shop.token: [^8]*$"):
+        load_settings(root=tmp_path)
+
+
+def test_the_environment_sets_parts_of_a_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "state", '[shop]\nurl = "https://shop.example.com/menu"\nseconds = 2\n')
+    monkeypatch.setenv("HUAWU_SHOP__TOKEN", "swordfish")
+    shop = load_settings(root=tmp_path).shop
+    assert (shop.url, shop.seconds) == ("https://shop.example.com/menu", 2.0)
+    assert shop.token.get_secret_value() == "swordfish"
+    assert "swordfish" not in repr(load_settings(root=tmp_path))
+    monkeypatch.setenv("HUAWU_SHOP__SECONDS", "many")
+    with pytest.raises(SettingsError, match="HUAWU_SHOP__SECONDS in the environment"):
+        load_settings(root=tmp_path)
