@@ -7,14 +7,15 @@ A recording is named after what it says and how it was made,
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
-from store.source import BadFile, Problem, Source, read_source
+from store.source import BadFile, Source, read_source
 
 HERE = Path(__file__).resolve().parent
 CATALOGUE = HERE / "catalogue.yaml"
+PARTS = HERE / "parts.yaml"
 PROMPT_FOLDER = HERE / "prompts"
 
 SYNTHESIS_VERSION = 1
@@ -40,6 +41,8 @@ class Prompt:
     source: Path
     """The file that holds the text, and its line there: where to mend it."""
     line: int
+    part: bool = False
+    """One of the pieces that ``ivr/speaking.py`` strings together: cut close at both ends."""
 
     @property
     def file_name(self) -> str:
@@ -107,43 +110,54 @@ class PromptShelf:
 def load_catalogue(file: Path = CATALOGUE, folder: Path = PROMPT_FOLDER) -> PromptShelf:
     """The system's own prompts. Raises BadFile when the catalogue has a mistake."""
     source = read_source(file)
-    data = source.data if isinstance(source.data, dict) else {}
-    voices = _voices(source, data.get("voices"))
-    problems: list[Problem] = []
-    prompts: list[Prompt] = []
-    entries = data.get("prompts")
-    for name, texts in (entries if isinstance(entries, dict) else {}).items():
-        where = ("prompts", name)
-        for language in voices:
-            text = texts.get(language) if isinstance(texts, dict) else None
-            if isinstance(text, str) and text.strip():
-                line = source.line((*where, language))
-                prompts.append(
-                    Prompt(
-                        name=name,
-                        language=language,
-                        text=text,
-                        voice=voices[language],
-                        source=file,
-                        line=line,
-                    )
-                )
-            else:
-                problems.append(
-                    source.problem(
-                        where,
-                        f"the prompt {name} has no text in {language}",
-                        f"add a line '{language}: …' under {name}",
-                    )
-                )
+    voices = _voices(source)
+    prompts = list(_prompts(source, "prompts", voices))
+    spoken = {(prompt.name, prompt.language) for prompt in prompts}
+    problems = [
+        source.problem(
+            ("prompts", name),
+            f"the prompt {name} has no text in {language}",
+            f"add a line '{language}: …' under {name}",
+        )
+        for name in _section(source, "prompts")
+        for language in voices
+        if (name, language) not in spoken
+    ]
     if problems or not prompts:
         raise BadFile(problems or [source.problem(("prompts",), "there are no prompts")])
     return PromptShelf(prompts, voices, folder)
 
 
-def _voices(source: Source, data: object) -> dict[str, Voice]:
+def load_parts(file: Path = PARTS, catalogue: Path = CATALOGUE) -> list[Prompt]:
+    """The parts of spoken values, each in the languages that need it. Raises BadFile."""
+    voices = _voices(read_source(catalogue))
+    return [replace(prompt, part=True) for prompt in _prompts(read_source(file), "parts", voices)]
+
+
+def _section(source: Source, name: str) -> Mapping[str, object]:
+    section = source.data.get(name) if isinstance(source.data, dict) else None
+    return section if isinstance(section, dict) else {}
+
+
+def _prompts(source: Source, section: str, voices: Mapping[str, Voice]) -> Iterator[Prompt]:
+    """The texts of a section: name, then language, then text."""
+    for name, texts in _section(source, section).items():
+        for language, voice in voices.items():
+            text = texts.get(language) if isinstance(texts, dict) else None
+            if isinstance(text, str) and text.strip():
+                yield Prompt(
+                    name=name,
+                    language=language,
+                    text=text,
+                    voice=voice,
+                    source=source.file,
+                    line=source.line((section, name, language)),
+                )
+
+
+def _voices(source: Source) -> dict[str, Voice]:
     voices: dict[str, Voice] = {}
-    for language, entry in (data if isinstance(data, dict) else {}).items():
+    for language, entry in _section(source, "voices").items():
         voice = entry.get("voice") if isinstance(entry, dict) else None
         speed = entry.get("speed", 1.0) if isinstance(entry, dict) else None
         if not isinstance(voice, str) or not isinstance(speed, int | float):
