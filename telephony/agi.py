@@ -40,7 +40,10 @@ _READABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\([A-Za-z0-9_,-]*\))?")
 # What MSet takes as it stands: nothing that separates, quotes or is looked into.
 _PLAIN = re.compile(r"""[^\x00-\x1f\x7f,="'`\\()\[\]{}$;|]*""")
 _WRITABLE_FUNCTIONS = frozenset({"CHANNEL(language)", "CHANNEL(musicclass)", "TIMEOUT(absolute)"})
-_ANSWER = re.compile(r"(\d{3}) result=(-?\d*)(?: \((.*)\))?(?: ?endpos=(\d+))?.*", re.DOTALL)
+# Numbers have bounds: Python reads none of thousands of digits.
+_ANSWER = re.compile(
+    r"([0-9]{3}) result=(-?[0-9]{0,9})(?![0-9])(?: \((.*)\))?(?: ?endpos=([0-9]{1,15}))?.*", re.DOTALL
+)
 
 
 class AgiError(Exception):
@@ -532,6 +535,7 @@ class FastAgiServer:
         connection_limit: sessions at once; more are refused, and the dialplan goes on by itself.
         waiting_limit: connections that have not yet said whose call they are. Beyond it the
             oldest is closed: Asterisk writes its environment at once, so it is not Asterisk's.
+            No fewer than the sessions, or calls that come all at once would close each other.
         environment_seconds: time for a whole environment.
         answer_seconds: time for an answer, where a command does not say another.
     """
@@ -544,7 +548,7 @@ class FastAgiServer:
         port: int,
         peers: Sequence[str] = ("127.0.0.0/8", "::1/128"),
         connection_limit: int = 2000,
-        waiting_limit: int = 256,
+        waiting_limit: int = 2000,
         environment_seconds: float = 5.0,
         answer_seconds: float = 5.0,
     ) -> None:
