@@ -42,7 +42,8 @@ _PLAIN = re.compile(r"""[^\x00-\x1f\x7f,="'`\\()\[\]{}$;|]*""")
 _WRITABLE_FUNCTIONS = frozenset({"CHANNEL(language)", "CHANNEL(musicclass)", "TIMEOUT(absolute)"})
 # Numbers have bounds: Python reads none of thousands of digits.
 _ANSWER = re.compile(
-    r"([0-9]{3}) result=(-?[0-9]{0,9})(?![0-9])(?: \((.*)\))?(?: ?endpos=([0-9]{1,15}))?.*", re.DOTALL
+    r"([0-9]{3}) result=(-?[0-9]{0,9})(?![0-9])(?: \((.*)\))?(?: ?endpos=([0-9]{1,15}))?.*",
+    re.DOTALL,
 )
 
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import wave
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -329,13 +330,32 @@ async def test_a_dead_route_leaves_the_variable_empty(line, caplog):
     assert line.server.counters.failures == 1
 
 
-async def test_asterisk_dies_in_mid_command_and_comes_back(asterisk, line):
-    await line.call(lambda session: session.wait_for_digit(30))
+@pytest.mark.parametrize("doing", ["waiting", "playing", "setting"])
+async def test_asterisk_dies_in_mid_command_and_comes_back(asterisk, line, doing):
+    """With many callers on it: every route ends, nothing of them is left, the next call works."""
+
+    async def dialogue(session):
+        while True:
+            if doing == "waiting":
+                await session.wait_for_digit(30)
+            elif doing == "playing":
+                await session.stream_file("demo-congrats", "123")
+            else:
+                await session.set_variable("HUAWU_TEST", "x" * 1000)
+
+    tasks, files = len(asyncio.all_tasks()), len(list(Path("/proc/self/fd").iterdir()))
+    for _ in range(20):
+        await line.call(dialogue)
+    assert line.server.counters.open == 20
     asterisk.kill()
-    await until(lambda: line.errors)
-    assert isinstance(line.errors[0], AgiConnectionLost)
+    await until(lambda: len(line.errors) == 20)
+    assert {type(error) for error in line.errors} == {AgiConnectionLost}
+    await until(lambda: line.server.counters.open == 0)
+    assert line.server.counters.lost == 20
+    await until(lambda: len(asyncio.all_tasks()) <= tasks)
+    assert len(list(Path("/proc/self/fd").iterdir())) <= files
     await asyncio.to_thread(asterisk.start)
-    await until(lambda: line.link.is_up and line.link.counters.logins == 2, 10)
+    await until(lambda: line.link.is_up and line.link.counters.logins == 2, 20)
     await line.call(lambda session: session.set_variable("HUAWU_NEXT", "wait"))
     assert (await line.report("Done")).get("Next") == "wait"
 

@@ -22,7 +22,7 @@ from tests.telephony.test_agi import ENVIRONMENT
 from tests.telephony.until import until
 
 ROOT = Path(__file__).parents[2]
-LIMITS = {"environment_seconds": 1.0, "answer_seconds": 1.0}
+SHORT = {"environment_seconds": 2.0, "answer_seconds": 2.0}
 MEMORY = 24 * 1024  # kB that a server may need for any abuse of this file
 FLOOD = 4_000_000  # bytes that a peer tries to send where a limit should stop it
 ENVIRON = ENVIRONMENT.encode()
@@ -34,8 +34,8 @@ _numbers = itertools.count(13_800_000_001)
 class Server:
     """The process, and what can be seen of it from outside."""
 
-    def __init__(self):
-        command = [sys.executable, "-P", "-m", "tests.telephony.agi_server", json.dumps(LIMITS)]
+    def __init__(self, limits):
+        command = [sys.executable, "-P", "-m", "tests.telephony.agi_server", json.dumps(limits)]
         self.process = subprocess.Popen(
             command, env={**os.environ, "PYTHONPATH": str(ROOT)}, text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -65,14 +65,28 @@ class Server:
         self.process.stdout.close()
 
 
-@pytest.fixture(scope="module")
-def server():
+@pytest.fixture(scope="module", autouse=True)
+def many_files():
+    """The peers are in this process."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    made = Server()
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.fixture(scope="module")
+def server():
+    """With little patience, so that the tests need little."""
+    made = Server(SHORT)
     yield made
     made.stop()
-    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.fixture
+def shipped_server():
+    made = Server({})
+    yield made
+    made.stop()
 
 
 async def ordinary_call(port, gate=None):
@@ -99,7 +113,7 @@ async def ordinary_call(port, gate=None):
         writer.transport.abort()
 
 
-# --- peers that misbehave; each returns when the server has closed it ------------------------------
+# --- peers that misbehave; each returns when the server has closed it ----------------------------
 
 
 async def sits(reader, writer):
@@ -173,7 +187,9 @@ async def explains_usage_without_an_end(reader, writer):
 async def answers_with_a_giant_number(reader, writer):
     writer.write(ENVIRON)
     assert await reader.readline() == FIRST
-    writer.write(b"200 result=1 (x) endpos=" + b"9" * 10_000 + b"\n")
+    writer.write(b"200 result=0 endpos=" + b"9" * 10_000 + b"\n")
+    assert await reader.readline()  # it was an answer, as good as another
+    writer.write(b"this is none\n")
 
 
 async def presses_a_giant_key(reader, writer):
@@ -253,7 +269,6 @@ ABUSES = [
     # how, how many peers at once, what the server counts of each
     (sits, 200, "late_environments"),
     (sits, 1000, "late_environments"),
-    (sits, 2500, "late_environments crowded"),
     (drips_an_environment, 200, "late_environments"),
     (sends_a_giant_header, 50, "bad_environments"),
     (sends_endless_headers, 50, "bad_environments"),
@@ -268,7 +283,7 @@ ABUSES = [
     (answers_twice, 100, "protocol_errors"),
     (answers_without_an_end, 50, "protocol_errors"),
     (explains_usage_without_an_end, 50, "protocol_errors"),
-    (answers_with_a_giant_number, 100, "timeouts"),
+    (answers_with_a_giant_number, 100, "protocol_errors"),
     (presses_a_giant_key, 100, "protocol_errors"),
     (answers_in_binary, 50, "protocol_errors"),
     (drips_an_answer, 100, "timeouts"),
@@ -295,15 +310,16 @@ async def test_ordinary_calls_go_on_while_peers(server, how, peers, counted):
     await nothing_is_left(server, open_files)
     after = server.counters()
     counts = {name: after[name] - before[name] for name in after if after[name] != before[name]}
-    assert sum(counts.pop(name, 0) for name in counted.split()) == peers
+    assert counts.pop(counted) == peers
     assert counts.pop("connections") == peers + good
     assert counts.pop("sessions", 0) >= good
     assert not counts
     assert server.memory("VmHWM") - memory < MEMORY
 
 
-async def test_a_thousand_calls_at_once(server):
-    open_files, before = server.descriptors(), server.counters()
+async def test_a_thousand_calls_at_once(shipped_server):
+    server = shipped_server
+    open_files = server.descriptors()
     server.forget_peak()
     memory = server.memory("VmRSS")
     gate = asyncio.Event()
@@ -314,8 +330,9 @@ async def test_a_thousand_calls_at_once(server):
         gate.set()
     await nothing_is_left(server, open_files)
     after = server.counters()
-    assert after["sessions"] - before["sessions"] == 1000
-    assert (after["lost"], after["timeouts"]) == (before["lost"], before["timeouts"])
+    assert {name: count for name, count in after.items() if count} == dict.fromkeys(
+        ("connections", "sessions"), 1000
+    )
     assert server.memory("VmHWM") - memory < MEMORY
 
 
