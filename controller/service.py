@@ -346,7 +346,7 @@ class Controller:
     def _is_open(self, hours: str, now: float) -> bool:
         """By the hours of the menu in use; hours that are not there never close a queue."""
         known = self._menus.current.hours
-        return hours not in known.weeks or known.is_open(hours, now)
+        return hours not in known.named or known.is_open(hours, now)
 
     def _may_record(self, queue: str) -> bool:
         return self._recordings.may_record(self._is_recorded(queue))

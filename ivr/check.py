@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
 from ivr.versions import load_version
@@ -36,6 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{len(problems)} problem(s); callers keep the menu they have", file=sys.stderr)
         return 1
     version = load_version(options.company)
+    for warning in version.hours.warnings(datetime.now(version.hours.zone).date()):
+        print(warning, file=sys.stderr)
     count = len(list(version.flow.shelf))
     print(f"the menu is good: {len(version.flow.nodes)} nodes, {count} recordings")
     return 0

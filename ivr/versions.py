@@ -72,7 +72,7 @@ def load_version(
     around = Surroundings(
         shelf=load_catalogue(),
         queues=queue_names(read_source(rules / "queues.yaml")),
-        hours=frozenset(hours.weeks),
+        hours=frozenset(hours.named),
         attributes=(attributes := attribute_values(_routing(rules))),
     )
     return FlowVersion(
