@@ -1,19 +1,24 @@
-"""What a menu may ask and send: the shop behind it is chosen and put together here."""
+"""What a menu may ask and send: the shop and the messages behind it are put together here."""
 
 import time
 from collections.abc import Callable
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import structlog
 
-from controller.outside import ShopSettings
+from controller.outside import MailSettings, ShopSettings, SmsSettings
 from ivr.hours import load_hours
+from ivr.mail import MailProvider
+from ivr.messages import LogProvider, Outbox, Provider
 from ivr.ports import Services
 from ivr.shop.builtin import BuiltInShop
 from ivr.shop.orders_file import load_orders
 from ivr.shop.rest import RestShop
 from ivr.shop.rules import ShopRules, load_shop_rules
+from ivr.sms import SmsProvider
 from store.database import Database
+from store.outbox import OutboxStore
 from store.shop import ShopStore
 from store.source import BadFile
 
@@ -38,7 +43,7 @@ async def file_orders(company: Path, database: Database) -> int:
 
 
 class SelfService:
-    """The shop that callers ask, and the rules that it goes by. Close it in the end."""
+    """The shop that callers ask, and the outbox for what is sent to them. Close it in the end."""
 
     def __init__(
         self,
@@ -46,23 +51,23 @@ class SelfService:
         database: Database,
         *,
         shop: ShopSettings,
+        mail: MailSettings,
+        sms: SmsSettings,
         now: Callable[[], float],
     ) -> None:
         self._company = company
         self._rules = load_shop_rules(company / _RULES)
         zone = load_hours(company / "hours.yaml").zone
-        self._rest: RestShop | None = None
-        if shop.url:
-            self._rest = RestShop(
-                shop.url,
-                token=shop.token.get_secret_value(),
-                zone=zone,
-                seconds=shop.seconds,
-                attempts=shop.attempts,
-            )
+        self._rest = _rest(shop, zone) if shop.url else None
         self.services: Services = self._rest or BuiltInShop(
             ShopStore(database), rules=lambda: self._rules, zone=zone, now=now
         )
+        self._sms = _sms(sms) if sms.url else None
+        providers: dict[str, Provider] = {
+            "sms": self._sms or LogProvider(),
+            "email": _mail(mail) if mail.host else LogProvider(),
+        }
+        self.outbox = Outbox(OutboxStore(database), providers, now=now)
 
     @property
     def rules(self) -> ShopRules:
@@ -78,5 +83,32 @@ class SelfService:
 
     async def close(self) -> None:
         """Give all connections back."""
-        if self._rest is not None:
-            await self._rest.close()
+        for part in (self._rest, self._sms):
+            if part is not None:
+                await part.close()
+
+
+def _rest(shop: ShopSettings, zone: ZoneInfo) -> RestShop:
+    return RestShop(
+        shop.url,
+        token=shop.token.get_secret_value(),
+        zone=zone,
+        seconds=shop.seconds,
+        attempts=shop.attempts,
+    )
+
+
+def _sms(sms: SmsSettings) -> SmsProvider:
+    return SmsProvider(sms.url, token=sms.token.get_secret_value(), seconds=sms.seconds)
+
+
+def _mail(mail: MailSettings) -> MailProvider:
+    return MailProvider(
+        mail.host,
+        mail.port,
+        sender=mail.sender,
+        user=mail.user,
+        password=mail.password.get_secret_value(),
+        starttls=mail.starttls,
+        seconds=mail.seconds,
+    )

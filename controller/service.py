@@ -99,7 +99,12 @@ class Controller:
         self._web_redis: Redis = connect(settings.effective_redis_url)
         self._database: Database = open_database(settings.effective_database_url)
         self._self_service = SelfService(
-            settings.company, self._database, shop=settings.shop, now=self._clock.now
+            settings.company,
+            self._database,
+            shop=settings.shop,
+            mail=settings.mail,
+            sms=settings.sms,
+            now=self._clock.now,
         )
         self._log = EventLog(self._database)
         self._journal = Journal(
@@ -212,6 +217,7 @@ class Controller:
             group.create_task(self._answer_callers())
             group.create_task(self._drain.run())
             group.create_task(self._follow_recordings())
+            group.create_task(self._self_service.outbox.run())
             group.create_task(self._remember())
 
     async def _load(self) -> None:

@@ -2,10 +2,11 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from controller.outside import ShopSettings
+from controller.outside import MailSettings, ShopSettings, SmsSettings
 from controller.self_service import SelfService, file_orders
 from ivr.shop.rest import RestShop
 from store.database import Database
@@ -23,12 +24,17 @@ def company(tmp_path: Path) -> Path:
     return folder
 
 
+def self_service(company: Path, database: Database, **settings: Any) -> SelfService:
+    given = {"shop": ShopSettings(), "mail": MailSettings(), "sms": SmsSettings(), **settings}
+    return SelfService(company, database, now=lambda: 1e9, **given)
+
+
 async def test_the_built_in_shop_knows_the_orders_of_the_file(
     company: Path, database: Database
 ) -> None:
     assert await file_orders(company, database) == 14
     assert await file_orders(company, database) == 14
-    shop = SelfService(company, database, shop=ShopSettings(), now=lambda: 1e9).services
+    shop = self_service(company, database).services
     assert (await shop.ask("order", {"number": "6600000019"})).result == "found"
 
 
@@ -36,15 +42,13 @@ async def test_a_company_needs_no_shop(company: Path, database: Database) -> Non
     shutil.rmtree(company / "shop")
     (company / "shop.yaml").unlink()
     assert await file_orders(company, database) == 0
-    assert (
-        SelfService(company, database, shop=ShopSettings(), now=lambda: 1e9).rules.answer_days == 2
-    )
+    assert self_service(company, database).rules.answer_days == 2
 
 
 async def test_a_mistake_in_the_rules_is_told_at_set_up_and_changes_nothing_later(
     company: Path, database: Database
 ) -> None:
-    service = SelfService(company, database, shop=ShopSettings(), now=lambda: 1e9)
+    service = self_service(company, database)
     (company / "shop.yaml").write_text("answer_days: 0\n")
     service.reload()
     assert service.rules.answer_days == 2
@@ -57,6 +61,6 @@ async def test_a_mistake_in_the_rules_is_told_at_set_up_and_changes_nothing_late
 
 async def test_a_shop_with_an_address_is_asked_there(company: Path, database: Database) -> None:
     settings = ShopSettings(url="https://shop.example.com/menu")
-    service = SelfService(company, database, shop=settings, now=lambda: 1e9)
+    service = self_service(company, database, shop=settings)
     assert isinstance(service.services, RestShop)
     await service.close()
