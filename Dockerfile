@@ -52,7 +52,7 @@ RUN useradd --system --uid 10001 --no-create-home --home-dir /var/lib/huawu \
 COPY --from=pages /opt/venv /opt/venv
 COPY . .
 COPY --from=pages /opt/huawu/dashboards/web/dist dashboards/web/dist
-RUN chmod -R a+rX . && python3 -m compileall -q controller dashboards ivr acd recordings store telephony
+RUN chmod -R a+rX . && python3 -m compileall -q controller dashboards ivr acd recordings aftercall store telephony
 USER huawu
 ENTRYPOINT ["/opt/huawu/huawu"]
 CMD ["--help"]

@@ -95,12 +95,13 @@ def request_callback(domain: Domain, contact: Contact, why: str) -> SayGoodbye |
     if merged:
         _merge(domain, contact, merged)
     else:
-        _become_ticket(domain, contact, number)
+        domain.move(contact, "called_back")
+        become_ticket(domain, contact, number)
     return SayGoodbye(say=(PROMISED,), language=contact.language)
 
 
-def _become_ticket(domain: Domain, contact: Contact, number: str) -> None:
-    domain.move(contact, "called_back")
+def become_ticket(domain: Domain, contact: Contact, number: str) -> None:
+    """A contact in the stage ``callback`` is to be called under this number from now on."""
     contact.promised = contact.promised or domain.now
     contact.attempts, contact.not_before = 0, 0.0
     domain.callbacks[number] = contact.id

@@ -39,6 +39,7 @@ from acd.consults import (
 )
 from acd.contact import Contact
 from acd.domain import Decision, Domain
+from acd.follow_ups import follow_up_due
 from acd.holds import leg_held
 from acd.inputs import changes_in_silence, keep
 from acd.limits import enforce, longest_wait_over, step_in_answer, turn_away_closed
@@ -86,6 +87,7 @@ from telephony.events import (
     ConsultStepWished,
     ContactArrived,
     CustomerReached,
+    FollowUpDue,
     KeyPressed,
     LegHeld,
     LegHungUp,
@@ -317,6 +319,7 @@ STEPS: Mapping[type, Callable[[Domain, Any], None]] = {
     NextStepAsked: _next_step_asked,
     KeyPressed: key_pressed,
     CallbackCancelled: cancel_callback,
+    FollowUpDue: follow_up_due,
     CustomerReached: customer_reached,
     AgentWaits: agent_waits,
     OfferReturned: offer_returned,

@@ -29,6 +29,7 @@ from telephony.events import (
     CallStage,
     ConsultStep,
     ConsultStepWished,
+    FollowUpDue,
     PlaceWished,
     Question,
     RecordedEvent,
@@ -273,6 +274,10 @@ class DistributionService:
     async def cancel_callback(self, contact: str, author: str) -> None:
         """Nobody is to be called back for this contact any more. Raises ActionRefused."""
         self.ask(CallbackCancelled(contact=contact, author=author))
+
+    async def follow_up(self, due: FollowUpDue) -> None:
+        """Have a customer called because of a task. Raises ActionRefused, NotDeciding."""
+        self.ask(due)
 
     def callbacks(self) -> list[Ticket]:
         """All promised callbacks, the oldest promise first."""

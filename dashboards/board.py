@@ -35,6 +35,7 @@ from telephony.events import (
     ContactArrived,
     ContactEnded,
     ContactQueued,
+    FollowUpPlaced,
     OfferEnded,
     OfferMade,
     QueueEnd,
@@ -159,6 +160,10 @@ class Board:
         match event:
             case ContactArrived():
                 self._stage(event.contact, CallStage.MENU, event.at).caller = event.caller
+            case FollowUpPlaced():
+                contact = self._stage(event.contact, CallStage.CALLBACK, event.at)
+                contact.caller, contact.language = event.caller, event.language
+                contact.queue, contact.queued_at = event.queue, event.at
             case ContactQueued():
                 contact = self._stage(event.contact, CallStage.WAITING, event.at)
                 contact.queue, contact.language = event.queue, event.language

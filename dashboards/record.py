@@ -30,6 +30,7 @@ from telephony.events import (
     ContactArrived,
     ContactEnded,
     ContactQueued,
+    FollowUpPlaced,
     OfferEnded,
     OfferMade,
     QueueEnd,
@@ -79,6 +80,8 @@ _VARIANTS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "ContactEnded": lambda data: str(data["stage"]),
     "AgentStateChanged": lambda data: "reason" if data["reason"] else "",
     "RecordingFinished": lambda data: "fault" if data["fault"] else "",
+    "SurveyAnswered": lambda data: "reason" if data["reason"] else "",
+    "MessageRecorded": lambda data: str(data["purpose"]) if data["file"] else "empty",
     "TranscriptFinished": lambda data: "fault" if data["fault"] else "",
 }
 
@@ -151,6 +154,10 @@ def _tell(story: _Story, event: RecordedEvent) -> None:
     match event:
         case ContactArrived():
             story.at, story.caller = event.at, event.caller
+        case FollowUpPlaced():
+            story.at, story.caller, story.language = event.at, event.caller, event.language
+            story.queue, story.outcome = event.queue, CallStage.CALLBACK
+            story.queue_end = QueueEnd.CALLBACK.value
         case ContactQueued():
             story.queue, story.language = event.queue, event.language
             story.outcome = CallStage.WAITING

@@ -20,7 +20,9 @@ log = logging.getLogger(__name__)
 
 ALL_KEYS = "0123456789*#"
 MESSAGES = "messages"
-"""Folder of what callers spoke, below the recordings folder."""
+"""Folder of what callers spoke, below the recordings folder; each message has one of its own."""
+_LEG = "customer"
+"""Name of the file, as of the customer's side of a recorded talk."""
 SHORTEST = 1.5
 """Seconds. Less holds no word: a breath, a click, a hang-up."""
 
@@ -61,22 +63,24 @@ class AgiLine:
             raise CallerGone(str(error)) from error
 
     async def record(self, name: str, *, seconds: float, silence: float, end_keys: str) -> Recorded:
-        """See `Line.record`. The file's name tells the contact and the purpose, nothing more."""
+        """See `Line.record`. The folder's name tells contact and purpose, nothing more."""
         stem = f"{self._session.uniqueid}.{name}.{secrets.token_hex(8)}"
-        target = self._recordings / MESSAGES / stem
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder = self._recordings / MESSAGES / stem
+        folder.mkdir(mode=0o700, parents=True)
         key, gone = "", None
         try:
             key = await self._session.record_file(
-                str(target), seconds=seconds, silence=silence, end_keys=end_keys
+                str(folder / _LEG), seconds=seconds, silence=silence, end_keys=end_keys
             )
         except _GONE as error:
             gone = error
-        file = target.with_name(f"{stem}.wav")
+        file = folder / f"{_LEG}.wav"
         length = seconds_of(file)
         if length >= SHORTEST:
-            return Recorded(seconds=length, file=f"{MESSAGES}/{file.name}", key=key)
+            name = str(file.relative_to(self._recordings))
+            return Recorded(seconds=length, file=name, key=key)
         file.unlink(missing_ok=True)
+        folder.rmdir()
         if gone:
             raise CallerGone(str(gone)) from gone
         return Recorded(seconds=0.0, key=key)

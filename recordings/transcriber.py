@@ -101,13 +101,13 @@ def _load_vosk(path: Path) -> Recogniser:
 
 
 def transcribe(recording: Recording, folder: Path, models: Models) -> list[Transcript]:
-    """Both legs of a talk as text; what cannot be done is said in ``fault``. Blocks for long."""
+    """A talk's legs, or a message, as text; ``fault`` says what cannot be done. Blocks for long."""
     try:
         recogniser = models.recogniser(recording.language)
     except ModelMissingError:
         return faulty(recording, f"no model for {recording.language or 'an unknown language'}")
     texts = []
-    for leg in (Leg.AGENT, Leg.CUSTOMER):
+    for leg in recording.legs:
         fault, segments = "", list[Segment]()
         try:
             segments = recogniser.recognise(folder / f"{leg}.wav", recording.language)
@@ -120,8 +120,8 @@ def transcribe(recording: Recording, folder: Path, models: Models) -> list[Trans
 
 
 def faulty(recording: Recording, fault: str) -> list[Transcript]:
-    """Empty texts of both legs that say why they are empty."""
-    return [_transcript(recording, leg, fault=fault) for leg in (Leg.AGENT, Leg.CUSTOMER)]
+    """Empty texts of all legs that say why they are empty."""
+    return [_transcript(recording, leg, fault=fault) for leg in recording.legs]
 
 
 def _transcript(

@@ -173,6 +173,13 @@ class EventLog:
         behind = tuple_(events.c.stream_ms, events.c.stream_seq) > parse_id(stream_id)
         return await self._fetch(_in_order().where(behind).limit(limit))
 
+    async def of_kinds_after(
+        self, stream_id: str, kinds: Sequence[str], limit: int
+    ) -> list[Logged]:
+        """``after`` for some kinds of events."""
+        behind = tuple_(events.c.stream_ms, events.c.stream_seq) > parse_id(stream_id)
+        return await self._fetch(_in_order().where(behind, events.c.kind.in_(kinds)).limit(limit))
+
     async def _fetch(self, query: Select[Any]) -> list[Logged]:
         async with self._database.read() as connection:
             rows = (await connection.execute(query)).all()

@@ -37,7 +37,11 @@ class JobState(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recording:
-    """One recorded talk; keyed by contact and offer."""
+    """One recorded talk; keyed by contact and offer.
+
+    A message that the caller left is one, too, with the customer's leg alone: talks count their
+    offers from 1 up, messages from 0 down.
+    """
 
     contact: str
     offer: int
@@ -48,6 +52,11 @@ class Recording:
     talked: float  # by the event log; -1 when it does not say
     fault: str
     started_at: float  # Unix seconds
+
+    @property
+    def legs(self) -> tuple[Leg, ...]:
+        """The sides that there are."""
+        return (Leg.AGENT, Leg.CUSTOMER) if self.offer > 0 else (Leg.CUSTOMER,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +106,27 @@ class RecordingStore:
             if filed.rowcount and transcribe:
                 await connection.execute(insert(transcription_jobs).values(**job))
         return bool(filed.rowcount)
+
+    async def file_message(
+        self, contact: str, folder: str, *, language: str, seconds: float, at: float, now: float
+    ) -> int:
+        """Store a message in ``folder`` and the wish for its text, once; the offer it got."""
+        known = [each for each in await self.of_contact(contact) if each.offer <= 0]
+        if same := [each.offer for each in known if each.folder == folder]:
+            return same[0]
+        message = Recording(
+            contact=contact,
+            offer=min((each.offer - 1 for each in known), default=0),
+            agent="",
+            language=language,
+            folder=folder,
+            seconds=seconds,
+            talked=-1.0,
+            fault="",
+            started_at=at,
+        )
+        await self.file(message, now=now, transcribe=True)
+        return message.offer
 
     async def of_contact(self, contact: str) -> list[Recording]:
         """The contact's recordings, in the order of its offers."""

@@ -101,6 +101,58 @@ transcripts = Table(
     ForeignKeyConstraint(_of_recording, ["recordings.contact", "recordings.offer"]),
 )
 
+tasks = Table(
+    "tasks",
+    metadata,
+    Column("id", String(64), primary_key=True),  # made of what it came from: never made twice
+    Column("kind", String(16), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("queue", String(64), nullable=False),
+    Column("contact", String(128), nullable=False),  # it came from
+    Column("caller", String(32), nullable=False),  # digits, "" when withheld
+    Column("language", String(16), nullable=False),
+    Column("created", Double, nullable=False),
+    Column("due", Double, nullable=False),  # nobody need look at it before
+    Column("changed", Double, nullable=False),
+    Column("author", String(80), nullable=False),  # of the last change: "agent:8001", "rule:NAME"
+    Column("note", Text, nullable=False),
+    Column("recording", Integer, nullable=True),  # `offer` of the contact's recorded message
+    Column("seconds", Double, nullable=False),  # of the message, 0 without
+    Column("score", Integer, nullable=True),
+    Column("reason", String(64), nullable=False),
+    Column("agent", String(64), nullable=False),  # whose talk it is about, "" for none
+    Column("rule", String(64), nullable=False),  # of follow_ups.yaml, "" for none
+    Column("calls", Integer, nullable=False),  # how many follow-up calls were asked for
+    Column("call", String(128), nullable=False),  # contact of the newest of them, "" for none
+    Column("outcome", String(16), nullable=False),  # of that call, "" while it is under way
+    CheckConstraint("kind IN ('voicemail', 'callback', 'low_score', 'follow_up')", name="kind"),
+    CheckConstraint("state IN ('open', 'in_progress', 'done')", name="state"),
+    Index("ix_tasks_state_due", "state", "due"),
+    Index("ix_tasks_caller_created", "caller", "created"),
+    Index("ix_tasks_contact", "contact"),
+    Index("ix_tasks_call", "call"),
+)
+
+past_contacts = Table(
+    "past_contacts",
+    metadata,
+    Column("contact", String(128), primary_key=True),
+    Column("caller", String(32), nullable=False),  # digits in their plain form
+    Column("ended", Double, nullable=False),
+    Column("queue", String(64), nullable=False),  # the last one, "" without
+    Column("agent", String(64), nullable=False),  # who talked last, "" without
+    Column("solved", Boolean, nullable=False),
+    Index("ix_past_contacts_caller_ended", "caller", "ended"),
+)
+
+progress = Table(
+    "progress",
+    metadata,
+    Column("name", String(32), primary_key=True),  # of who follows the event log
+    Column("stream_ms", BigInteger, nullable=False),  # the last event taken in
+    Column("stream_seq", BigInteger, nullable=False),
+)
+
 accounts = Table(
     "accounts",
     metadata,

@@ -393,6 +393,20 @@ class CallbackEnded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FollowUpPlaced:
+    """A call that a task wants made has its place in a queue; its contact begins with it."""
+
+    at: float
+    contact: str
+    caller: str  # digits of who is to be called
+    queue: str
+    language: str
+    task: str
+    author: str  # "rule:NAME", "agent:8001" or "supervisor:NAME"
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlaceResumed:
     """A customer who was to be called back dialled again, and has the old place."""
 
@@ -560,6 +574,7 @@ RecordedEvent: typing.TypeAlias = (
     | CallbackRequested
     | CallbackTried
     | CallbackEnded
+    | FollowUpPlaced
     | PlaceResumed
     | ContactEnded
     | AgentStateChanged
@@ -850,6 +865,21 @@ class CallbackCancelled:
     author: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowUpDue:
+    """A customer is to be called because of a task. Asked again, it changes nothing."""
+
+    contact: str  # the id that the call has from now on
+    task: str
+    caller: str
+    queue: str
+    language: str
+    why: str  # author as in ``FollowUpPlaced``
+    place: float = 0.0  # Unix seconds from which its wait counts; 0: now
+    preferred: str = ""  # this agent first
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
 class TransferTarget(enum.StrEnum):
     """Where a call can be passed on to."""
 
@@ -911,6 +941,7 @@ Question: typing.TypeAlias = (
     | AgentWished
     | PlaceWished
     | CallbackCancelled
+    | FollowUpDue
     | TransferWished
     | ConsultStepWished
     | OutsideReturned

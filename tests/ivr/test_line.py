@@ -112,4 +112,4 @@ async def test_a_breath_is_no_message(tmp_path, answer):
     else:
         kept = await record(session, tmp_path)
         assert (kept.file, kept.seconds) == ("", 0)
-    assert not list(tmp_path.rglob("*.wav"))
+    assert not list((tmp_path / "messages").iterdir())
