@@ -28,6 +28,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from acd.company import Company, load_company
 from acd.distribution import Distribution
 from acd.service import DistributionService
+from controller.after_calls import after_calls
 from controller.conversations import Conversations
 from controller.credentials import load_credentials
 from controller.leadership import Leadership
@@ -47,9 +48,19 @@ from store.database import Database, open_database
 from store.drain import Drain
 from store.event_log import EventLog
 from store.lease import ANSWER, LeaseLost
-from store.live import Changes, Journal, append_event, append_only_on, connect, follow, load
+from store.live import (
+    Changes,
+    Journal,
+    append_event,
+    append_only_on,
+    connect,
+    follow,
+    last_stream_id,
+    load,
+)
 from store.sessions import Sessions
 from store.source import BadFile
+from store.tasks import TaskStore
 from store.versions import Version
 from telephony.agi import FastAgiServer
 from telephony.clock import Clock
@@ -153,6 +164,16 @@ class Controller:
             timezone=self._timezone,
             now=self._clock.now,
         )
+        self._after_calls = after_calls(
+            settings=settings,
+            database=self._database,
+            log=self._log,
+            service=self._service,
+            menus=self._menus,
+            is_open=self._is_open,
+            append=functools.partial(append_event, self._redis),
+            now=self._clock.now,
+        )
         self._agi = FastAgiServer(
             Conversations(
                 menus=self._menus,
@@ -217,6 +238,7 @@ class Controller:
             group.create_task(self._answer_callers())
             group.create_task(self._drain.run())
             group.create_task(self._follow_recordings())
+            group.create_task(self._look_after_calls())
             group.create_task(self._self_service.outbox.run())
             group.create_task(self._remember())
 
@@ -333,6 +355,12 @@ class Controller:
         async for _, event in follow(self._redis, after, RecordingsService.KINDS, linger=0.5):
             await self._recordings.handle(event)
 
+    async def _look_after_calls(self) -> None:
+        """Once SQL knows all that happened before: which calls were made, for instance."""
+        await self._reconciled.wait()
+        await self._drain.catch_up_with(await last_stream_id(self._redis))
+        await self._after_calls.run()
+
     async def _keep_looking_at_redis(self) -> None:
         while True:
             with contextlib.suppress(RedisError, OSError):
@@ -388,6 +416,8 @@ class Controller:
             nodes=lambda: tuple(self._menus.current.flow.nodes),
             menu=LiveMenu(self._settings, self._menus),
             transcripts=self._recordings.transcripts,
+            tasks=TaskStore(self._database),
+            call_for=self._after_calls.begin,
             recordings=self._settings.recordings_dir,
             timezone=self._timezone,
             now=self._clock.now,

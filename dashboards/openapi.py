@@ -19,6 +19,7 @@ LIVE_MESSAGES: tuple[type[BaseModel], ...] = (Board, Delta, Beat, Desk)
 
 Mode = Literal["validation", "serialization"]
 
+_REFERENCE = "#/components/schemas/{model}"
 _PART = re.compile(r"\{(\w+)\}")
 
 
@@ -31,7 +32,7 @@ def describe(routes: Iterable[Route]) -> dict[str, Any]:
     inputs: list[tuple[type[BaseModel], Mode]] = [(model, "validation") for model in bodies]
     outputs: list[tuple[type[BaseModel], Mode]] = [(model, "serialization") for model in answers]
     ordered = sorted([*inputs, *outputs], key=lambda pair: (pair[0].__name__, pair[1]))
-    _, schemas = models_json_schema(ordered, ref_template="#/components/schemas/{model}")
+    _, schemas = models_json_schema(ordered, ref_template=_REFERENCE)
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
@@ -75,7 +76,7 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
         for name in _PART.findall(route.path)
     ]
     if route.query:
-        properties = route.query.model_json_schema()["properties"]
+        properties = route.query.model_json_schema(ref_template=_REFERENCE)["properties"]
         found += [
             {"name": name, "in": "query", "required": False, "schema": schema}
             for name, schema in properties.items()

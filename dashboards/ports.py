@@ -12,6 +12,7 @@ from acd.explain import WhyNot, WhyWaiting
 from store.accounts import Accounts
 from store.event_log import EventLog
 from store.sessions import Sessions
+from store.tasks import Task, TaskStore
 from store.versions import Version
 from telephony.events import ConsultStep, RecordedEvent, TransferTarget
 
@@ -167,6 +168,9 @@ class WebPorts:
     menu: MenuVersions
     transcripts: Callable[[str], Awaitable[Sequence[TranscriptRow]]]
     """Transcripts of a contact: both legs of every talk."""
+    tasks: TaskStore
+    call_for: Callable[[Task, str], Awaitable[str]]
+    """Has a task's customer called; the code of a refusal, "" when the call will be made."""
     recordings: Path
     """Folder below which ``RecordingFinished.folder`` lies."""
     timezone: str = "Asia/Shanghai"

@@ -27,6 +27,8 @@ from dashboards import (
     operations,
     places_api,
     session_api,
+    surveys_api,
+    tasks_api,
     transfers_api,
 )
 from dashboards.accounts import Throttle
@@ -77,6 +79,8 @@ ROUTES: tuple[Route, ...] = (
     *agents_api.ROUTES,
     *contacts_api.ROUTES,
     *callbacks_api.ROUTES,
+    *tasks_api.ROUTES,
+    *surveys_api.ROUTES,
     *explanations_api.ROUTES,
     *menus_api.ROUTES,
     *places_api.ROUTES,

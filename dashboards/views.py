@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from store.accounts import Role
+from store.tasks import TaskKind, TaskState
 from telephony.events import AgentState, CallStage
 
 Names = dict[str, str]
@@ -74,6 +75,66 @@ class CallbackList(View):
     """All promised callbacks, the oldest promise first."""
 
     callbacks: list[CallbackView]
+
+
+class TaskView(View):
+    """Something that a call has left to do."""
+
+    id: str
+    kind: TaskKind
+    state: TaskState
+    queue: str
+    contact: str = Field(description="it came from")
+    caller: str
+    language: str
+    created: float
+    due: float
+    changed: float | None
+    author: str = Field(description="of the last change: agent:ID, supervisor:NAME, rule:NAME")
+    note: str
+    message: str = Field(description='address of the audio, "" without one')
+    seconds: float = Field(description="of the message")
+    transcript: str
+    transcribing: bool = Field(description="the text is still to come")
+    fault: str = Field(description="why there is no text")
+    score: int | None = Field(description="1-5, of the caller's survey")
+    reason: str = Field(description="that the caller gave for the score")
+    agent: str = Field(description='whose talk it is about, "" for none')
+    rule: str = Field(description="of follow_ups.yaml that made it")
+    calls: int = Field(description="how many follow-up calls were asked for")
+    call: str = Field(description="contact of the newest of them")
+    outcome: str = Field(
+        description='of that call: answered, gave_up, expired, cancelled, ...; "" under way'
+    )
+
+
+class TaskList(View):
+    """Tasks, those in hand first, then the oldest due."""
+
+    tasks: list[TaskView]
+    next: str = Field(description='cursor of the next part, "" at the end')
+
+
+class ScoresView(View):
+    """What callers said."""
+
+    asked: int = Field(description="after a talk")
+    answered: int = Field(description="who gave a score")
+    average: float | None = Field(description="1-5")
+    satisfied: float | None = Field(description="share of the scores that are 4 or 5 (CSAT)")
+    answered_share: float | None
+    counts: dict[str, int] = Field(description="score -> how often")
+    reasons: dict[str, int]
+
+
+class SurveyView(View):
+    """Scores of a time, by queue and by agent; "" stands for self-service."""
+
+    start: float
+    end: float
+    total: ScoresView
+    queues: dict[str, ScoresView]
+    agents: dict[str, ScoresView]
 
 
 class AgentLine(View):

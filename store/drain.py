@@ -90,6 +90,11 @@ class Drain:
         self.cursor = stored
         await self._store_all(stored)
 
+    async def catch_up_with(self, stream_id: str) -> None:
+        """Wait until everything up to this id is in SQL (``run`` carries it there)."""
+        while not self.cursor or parse_id(self.cursor) < parse_id(stream_id):  # noqa: ASYNC110
+            await asyncio.sleep(_PAUSES[0])
+
     async def carry(self, block_ms: int = 1_000) -> int:
         """Store the next portion and trim; returns how many entries were stored."""
         if not self._in_hand:

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Row, Select, and_, case, func, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from store.database import Database
-from store.schema import tasks, transcription_jobs, transcripts
+from store.schema import recordings, tasks, transcription_jobs, transcripts
 
 _t = tasks.c
 
@@ -71,6 +71,7 @@ class TaskText:
     transcript: str = ""
     transcribing: bool = False  # the text is still to come
     fault: str = ""  # why there is no text
+    folder: str = ""  # of the message, below the recordings folder
 
 
 def task_id(kind: TaskKind, *source: str) -> str:
@@ -236,15 +237,18 @@ def _with_text() -> Select[Any]:
         transcription_jobs.c.contact == _t.contact,
         transcription_jobs.c.offer == _t.recording,
     )
+    filed = and_(recordings.c.contact == _t.contact, recordings.c.offer == _t.recording)
     return (
         select(
             tasks,
             transcripts.c.text.label("said"),
             transcripts.c.fault.label("fault"),
             transcription_jobs.c.state.label("job"),
+            recordings.c.folder.label("folder"),
         )
         .outerjoin(transcripts, said)
         .outerjoin(transcription_jobs, job)
+        .outerjoin(recordings, filed)
     )
 
 
@@ -260,4 +264,5 @@ def _text(row: Row[Any]) -> TaskText:
         transcript=row.said or "",
         transcribing=row.said is None and row.job in ("pending", "running"),
         fault=row.fault or "",
+        folder=row.folder or "",
     )

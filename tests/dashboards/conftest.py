@@ -24,6 +24,7 @@ from store.accounts import Account, Accounts, Role
 from store.database import Database
 from store.event_log import EventLog
 from store.sessions import Sessions
+from store.tasks import Task, TaskStore
 from store.versions import Version
 from telephony.events import CallbackCancelled, ConsultStep, RecordedEvent, TransferTarget
 from tests.acd.playbook import Playbook
@@ -163,6 +164,7 @@ class House:
     log: EventLog
     actions: Actions
     recordings: Path
+    tasks: TaskStore
     explained: Explained = field(default_factory=Explained)
     promised: Promised = field(default_factory=Promised)
     menu: Menu = field(default_factory=Menu)
@@ -172,6 +174,11 @@ class House:
     not_alive: list[str] = field(default_factory=list)
     not_ready: list[str] = field(default_factory=list)
     stored: int = 0
+    called: list[tuple[str, str]] = field(default_factory=list)
+
+    async def call_for(self, task: Task, author: str) -> str:
+        self.called.append((task.id, author))
+        return "" if len(self.called) == 1 else "call_under_way"
 
     async def store(self, events: Sequence[RecordedEvent]) -> None:
         """Put events into the log, as if they had happened before the server started."""
@@ -203,6 +210,8 @@ class House:
             nodes=lambda: ("main_menu", "person"),
             menu=self.menu,
             transcripts=transcripts,
+            tasks=self.tasks,
+            call_for=self.call_for,
             recordings=self.recordings,
             now=lambda: time.time() if self.real_time else self.now,
             reasons_not_alive=lambda: self.not_alive,
@@ -236,7 +245,7 @@ def database_url(tmp_path: Path, _migrated_sqlite: Path) -> str:
 async def house(redis: Redis, database: Database, company: Company, tmp_path: Path) -> House:
     recordings = tmp_path / "recordings"
     recordings.mkdir()
-    return House(company, redis, EventLog(database), Actions(), recordings)
+    return House(company, redis, EventLog(database), Actions(), recordings, TaskStore(database))
 
 
 @pytest.fixture

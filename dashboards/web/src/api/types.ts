@@ -270,6 +270,16 @@ export interface RoutingView {
   reason: Record<string, unknown>
 }
 
+export interface ScoresView {
+  asked: number
+  answered: number
+  average: number | null
+  satisfied: number | null
+  answered_share: number | null
+  counts: Record<string, number>
+  reasons: Record<string, number>
+}
+
 export interface SecondVoiceView {
   target: string
   to: string
@@ -282,6 +292,54 @@ export interface SegmentView {
   start: number
   end: number
   text: string
+}
+
+export interface SurveyView {
+  start: number
+  end: number
+  total: ScoresView
+  queues: Record<string, ScoresView>
+  agents: Record<string, ScoresView>
+}
+
+export type TaskKind = 'voicemail' | 'callback' | 'low_score' | 'follow_up'
+
+export interface TaskList {
+  tasks: TaskView[]
+  next: string
+}
+
+export interface TaskNote {
+  note?: string | null
+}
+
+export type TaskState = 'open' | 'in_progress' | 'done'
+
+export interface TaskView {
+  id: string
+  kind: TaskKind
+  state: TaskState
+  queue: string
+  contact: string
+  caller: string
+  language: string
+  created: number
+  due: number
+  changed: number | null
+  author: string
+  note: string
+  message: string
+  seconds: number
+  transcript: string
+  transcribing: boolean
+  fault: string
+  score: number | null
+  reason: string
+  agent: string
+  rule: string
+  calls: number
+  call: string
+  outcome: string
 }
 
 export interface Totals {
