@@ -97,7 +97,7 @@ def after_calls(
         rules=FollowUpFile(
             settings.company,
             lambda: service.company.queues,
-            lambda: menus.current.hours.weeks,
+            lambda: menus.current.hours.named,
         ),
         is_open=is_open,
         known_queue=known_queue,
