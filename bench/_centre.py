@@ -122,9 +122,14 @@ class Centre:
     Args:
         few, many: number of agents in each group.
         talk: shortest and longest talk of the ``few``, in ms.
+        menu: the main flow, as YAML.
+        dialplan: what stands beside our own.
     """
 
-    def __init__(self, *, few: int, many: int, talk: tuple[int, int]) -> None:
+    def __init__(
+        self, *, few: int, many: int, talk: tuple[int, int], menu: str = MENU,
+        dialplan: str = DIALPLAN,
+    ) -> None:  # fmt: skip
         self.folder = Path(tempfile.mkdtemp(prefix="huawu-bench-", dir="/tmp"))
         self.agents = {
             FEW: [str(2001 + number) for number in range(few)],
@@ -132,10 +137,10 @@ class Centre:
         }
         ports = free_ports(8)
         self.caller_port = ports[7]
-        self.settings = self._settings(ports[:5])
+        self.settings = self._settings(ports[:5], menu)
         self.program = find_asterisk(self.settings)
         self._environment = self._own_environment()
-        self.credentials: Credentials = self._prepare()
+        self.credentials: Credentials = self._prepare(dialplan)
         self.phones = {
             group: Phones(
                 self.folder, group, port=port, server=self.settings.sip_port,
@@ -148,12 +153,12 @@ class Centre:
 
     # -- making it --------------------------------------------------------------------------
 
-    def _settings(self, ports: Sequence[int]) -> Settings:
+    def _settings(self, ports: Sequence[int], menu: str) -> Settings:
         default = load_settings()
         root = unpacked_root(default)
         program = Path(find_asterisk(default).argv[-1])
         company = self.folder / "company"
-        self._write_company(company)
+        self._write_company(company, menu)
         web, sip, ami, agi, http = ports
         state = self.folder / "var"
         state.mkdir()
@@ -174,7 +179,7 @@ class Centre:
         root = str(Path(__file__).parents[1])
         return {**os.environ, "PYTHONPATH": f"{root}:{os.environ.get('PYTHONPATH', '')}"}
 
-    def _write_company(self, folder: Path) -> None:
+    def _write_company(self, folder: Path, menu: str) -> None:
         example = Path(__file__).parents[1] / "company"
         shutil.copytree(example, folder, ignore=shutil.ignore_patterns("speech", "*.yaml"))
         (folder / "menus").mkdir(exist_ok=True)
@@ -188,12 +193,12 @@ class Centre:
             "agents.yaml": f"language_skills: {{zh-CN: zh}}\nagents:\n{agents}",
             "hours.yaml": 'timezone: Asia/Shanghai\nhours: {always: {daily: ["00:00-24:00"]}}\n',
             "customers.yaml": f'customers: [{{number: "{NUMBERS[FEW]}", name: few, level: few}}]\n',
-            "menus/main.yaml": MENU,
+            "menus/main.yaml": menu,
         }
         for name, text in files.items():
             (folder / name).write_text(text, encoding="utf-8")
 
-    def _prepare(self) -> Credentials:
+    def _prepare(self, dialplan: str) -> Credentials:
         # What `./huawu up` prepares, without the web accounts: hashing 400 passwords takes long.
         company = load_company(self.settings.company)
         credentials, _ = ensure_credentials(self.settings.secrets_file, company.agents)
@@ -208,7 +213,7 @@ class Centre:
         text = pjsip.read_text(encoding="utf-8")
         pjsip.write_text(text.replace("qualify_frequency=30", "qualify_frequency=0"), "utf-8")
         with (etc / "extensions.conf").open("a", encoding="utf-8") as file:
-            file.write(DIALPLAN)
+            file.write(dialplan)
         with (etc / "queues.conf").open("a", encoding="utf-8") as file:
             for group, agents in self.agents.items():
                 members = "\n".join(f"member => PJSIP/agent{agent}" for agent in agents)

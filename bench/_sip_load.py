@@ -178,7 +178,7 @@ INVITE = """
 """
 
 CALLER_IS_LEFT = """
-  <recv request="BYE" timeout="90000"/>
+  <recv request="BYE" timeout="{patience}"/>
   <send><![CDATA[
       SIP/2.0 200 OK
       [last_Via:]
@@ -189,6 +189,25 @@ CALLER_IS_LEFT = """
       Content-Length: 0
 
   ]]></send>
+"""
+
+CALLER_PRESSES = """
+  <pause milliseconds="{after}"/>
+  <send retrans="500"><![CDATA[
+      INFO sip:{dial}@127.0.0.1:[remote_port] SIP/2.0
+      Via: SIP/2.0/UDP 127.0.0.1:[local_port];branch=[branch]
+      Max-Forwards: 70
+      From: <sip:{number}@127.0.0.1>;tag=c[call_number]
+      [last_To:]
+      [last_Call-ID:]
+      CSeq: {cseq} INFO
+      Content-Type: application/dtmf-relay
+      Content-Length: [len]
+
+      Signal={key}
+      Duration=100
+  ]]></send>
+  <recv response="200"/>
 """
 
 CALLER_HANGS_UP = """
@@ -381,14 +400,21 @@ def end_process(process: subprocess.Popen[bytes], grace: float = 3.0) -> None:
 def callers(
     folder: Path, *, server: int, port: int, secret: str, dial: str, number: str,
     rate: float, seconds: float, at_once: int = 10_000, stays: int | None = None,
+    keys: Sequence[tuple[int, str]] = (), patience: int = 90_000,
 ) -> Iterator["Callers"]:  # fmt: skip
     """Callers by the trunk: ``rate`` a second for ``seconds``, ``at_once`` at the most.
 
-    ``stays``: ms after the answer when the caller hangs up; None: waits to be left.
+    ``stays``: ms after the answer when the caller hangs up; None: waits to be left, ``patience``
+    ms at the most. ``keys``: what is pressed meanwhile, each so many ms after what was before it.
     """
-    end = CALLER_IS_LEFT
+    end = CALLER_IS_LEFT.format(patience=patience)
     if stays is not None:
         end = CALLER_HANGS_UP.format(stays=stays, dial=dial, number=number)
+    pressed = [
+        CALLER_PRESSES.format(after=after, key=key, cseq=cseq, dial=dial, number=number)
+        for cseq, (after, key) in enumerate(keys, 3)
+    ]
+    end = "".join([*pressed, end])
     auth = _AUTH.format(user="trunk", secret=secret)
     sdp = SDP.format(media=port + 2)
     words = {"dial": dial, "number": number}
