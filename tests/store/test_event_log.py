@@ -1,5 +1,7 @@
 """The event log on both databases."""
 
+import pytest
+
 from store.database import Database
 from store.event_log import EventLog
 from telephony.events import (
@@ -146,3 +148,25 @@ async def test_who_answered_whom(database: Database) -> None:
     assert await log.answers(10.0, 30.0) == [
         ("13800138000", "8001", 10.0), ("13800138000", "8002", 20.0),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "'; DROP TABLE events; --",
+        "' OR '1'='1",
+        '"x" \\ %s :at ? $1',
+        "${SHELL(id)} $[1+1]",
+        "1\r\n2\n\n3",
+        "😀 王小明",
+        "9" * 10_000,
+    ],
+)
+async def test_what_came_from_outside_is_kept_as_text(database: Database, text: str) -> None:
+    log = EventLog(database)
+    hostile = ContactArrived(at=1.0, contact="a", channel=text, caller=text, dialled=text)
+    await log.append([("1-0", hostile), ("1-1", arrived("b"))])
+    assert await log.of_contact("a") == [("1-0", hostile)]
+    assert await log.of_contact(text) == []
+    assert await log.of_kind(text, 0, 9) == []
+    assert len(await log.between(0, 9)) == 2
