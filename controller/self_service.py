@@ -67,7 +67,9 @@ class SelfService:
             "sms": self._sms or LogProvider(),
             "email": _mail(mail) if mail.host else LogProvider(),
         }
-        self.outbox = Outbox(OutboxStore(database), providers, now=now)
+        letters = OutboxStore(database)
+        self.letters = letters.newest
+        self.outbox = Outbox(letters, providers, now=now)
 
     @property
     def rules(self) -> ShopRules:

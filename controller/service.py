@@ -418,6 +418,7 @@ class Controller:
             transcripts=self._recordings.transcripts,
             tasks=TaskStore(self._database),
             call_for=self._after_calls.begin,
+            messages=self._self_service.letters,
             recordings=self._settings.recordings_dir,
             timezone=self._timezone,
             now=self._clock.now,

@@ -11,6 +11,7 @@ from acd.company import Company
 from acd.explain import WhyNot, WhyWaiting
 from store.accounts import Accounts
 from store.event_log import EventLog
+from store.outbox import Letter
 from store.sessions import Sessions
 from store.tasks import Task, TaskStore
 from store.versions import Version
@@ -171,6 +172,8 @@ class WebPorts:
     tasks: TaskStore
     call_for: Callable[[Task, str], Awaitable[str]]
     """Has a task's customer called; the code of a refusal, "" when the call will be made."""
+    messages: Callable[[], Awaitable[Sequence[Letter]]]
+    """The newest messages to customers: ``store.outbox.OutboxStore.newest``."""
     recordings: Path
     """Folder below which ``RecordingFinished.folder`` lies."""
     timezone: str = "Asia/Shanghai"

@@ -514,6 +514,29 @@ class WantedVersion(View):
     number: int | None = Field(default=None, ge=1, description="the one before when left out")
 
 
+class MessageView(View):
+    """A message to a customer."""
+
+    id: int
+    by: Literal["sms", "email"]
+    to: str
+    subject: str
+    text: str
+    contact: str
+    state: Literal["pending", "sent", "failed"]
+    attempts: int
+    made: float
+    next_try: float | None = Field(description="null when it is sent or given up")
+    ended: float | None = Field(description="when it was sent or given up")
+    fault: str = Field(description="of the last attempt, empty when it went well")
+
+
+class MessageList(View):
+    """The newest, the newest first."""
+
+    messages: list[MessageView]
+
+
 class FieldFault(View):
     """A field of a request that cannot be accepted."""
 

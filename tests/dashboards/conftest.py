@@ -23,6 +23,7 @@ from store import live as live_store
 from store.accounts import Account, Accounts, Role
 from store.database import Database
 from store.event_log import EventLog
+from store.outbox import Letter
 from store.sessions import Sessions
 from store.tasks import Task, TaskStore
 from store.versions import Version
@@ -168,6 +169,7 @@ class House:
     explained: Explained = field(default_factory=Explained)
     promised: Promised = field(default_factory=Promised)
     menu: Menu = field(default_factory=Menu)
+    letters: list[Letter] = field(default_factory=list)
     transcripts: dict[str, list[Spoken]] = field(default_factory=dict)
     now: float = NOW
     real_time: bool = False
@@ -197,6 +199,9 @@ class House:
         async def transcripts(contact: str) -> list[Spoken]:
             return self.transcripts.get(contact, [])
 
+        async def letters() -> list[Letter]:
+            return self.letters
+
         return WebPorts(
             rules=lambda: self.company,
             log=self.log,
@@ -212,6 +217,7 @@ class House:
             transcripts=transcripts,
             tasks=self.tasks,
             call_for=self.call_for,
+            messages=letters,
             recordings=self.recordings,
             now=lambda: time.time() if self.real_time else self.now,
             reasons_not_alive=lambda: self.not_alive,

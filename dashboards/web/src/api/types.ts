@@ -203,6 +203,25 @@ export interface MenuVersionView {
   in_use: boolean
 }
 
+export interface MessageList {
+  messages: MessageView[]
+}
+
+export interface MessageView {
+  id: number
+  by: 'sms' | 'email'
+  to: string
+  subject: string
+  text: string
+  contact: string
+  state: 'pending' | 'sent' | 'failed'
+  attempts: number
+  made: number
+  next_try: number | null
+  ended: number | null
+  fault: string
+}
+
 export interface Problem {
   type: string
   title: string
