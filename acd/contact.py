@@ -31,6 +31,7 @@ TRANSITIONS: Mapping[tuple[CallStage, str], CallStage] = {
     (CallStage.TALKING, "parted"): CallStage.AFTER,
     (CallStage.TALKING, "transferred"): CallStage.WAITING,
     (CallStage.TALKING, "to_menu"): CallStage.MENU,
+    (CallStage.MENU, "to_outside"): CallStage.OUTSIDE,
     (CallStage.TALKING, "to_outside"): CallStage.OUTSIDE,
     (CallStage.OUTSIDE, "returned"): CallStage.WAITING,
     (CallStage.OUTSIDE, "parted"): CallStage.AFTER,

@@ -59,6 +59,7 @@ from acd.talks import agent_answered, leg_hung_up, pair_parted, part
 from acd.transfers import (
     bring_to_waiting,
     consult_step_wished,
+    outside_chosen,
     outside_returned,
     transfer_wished,
 )
@@ -96,6 +97,7 @@ from telephony.events import (
     NextStepAsked,
     OfferEnd,
     OfferReturned,
+    OutsideChosen,
     OutsideReturned,
     PairParted,
     Party,
@@ -110,7 +112,18 @@ from telephony.events import (
 )
 
 #: Questions that a waiting caller's dialplan asks.
-_ASKED_BY_CALLERS = (MenuFinished, NextStepAsked, KeyPressed, OfferReturned, OutsideReturned)
+_ASKED_BY_CALLERS = (
+    MenuFinished,
+    OutsideChosen,
+    NextStepAsked,
+    KeyPressed,
+    OfferReturned,
+    OutsideReturned,
+)
+
+
+#: Where a caller is whose question the step itself has answered.
+_ANSWERED_IN = (CallStage.WAITING, CallStage.OUTSIDE)
 
 
 class Distribution:
@@ -251,7 +264,7 @@ def _menu_finished(domain: Domain, event: MenuFinished) -> None:
 def _has_its_answer(domain: Domain, contact_id: str) -> bool:
     """Has the step itself answered, and did nothing happen to the caller since?"""
     contact = domain.contacts.get(contact_id)
-    return bool(domain.out.answer and contact and contact.stage is CallStage.WAITING)
+    return bool(domain.out.answer and contact and contact.stage in _ANSWERED_IN)
 
 
 def _next_step_asked(domain: Domain, event: NextStepAsked) -> None:
@@ -338,6 +351,7 @@ STEPS: Mapping[type, Callable[[Domain, Any], None]] = {
     LegJoined: leg_joined,
     TransferWished: transfer_wished,
     ConsultStepWished: consult_step_wished,
+    OutsideChosen: outside_chosen,
     OutsideReturned: outside_returned,
     PhoneChanged: phone_changed,
     PictureTaken: picture_taken,

@@ -17,6 +17,7 @@ from acd.contact import Contact
 from acd.distribution import Distribution
 from acd.domain import Decision
 from acd.explain import WhyNot, WhyWaiting, why_not, why_waiting
+from acd.load import Load, load_of
 from acd.queue_log import QueueLog
 from acd.wishes import ActionRefused, check_wish
 from telephony.clock import Clock
@@ -222,6 +223,10 @@ class DistributionService:
         except ActionRefused as refused:
             return refused
         return None
+
+    def load(self, queue: str) -> Load | None:
+        """How a queue stands now."""
+        return load_of(self.distribution.domain, queue, self._clock.now())
 
     def why_waiting(self, contact: str) -> WhyWaiting | None:
         """Why nobody has this contact yet; ``None`` when it is not known."""

@@ -14,12 +14,13 @@ from acd.parting import leave_talk, record_transfer
 from acd.placing import place, prefer
 from acd.strategies import VALUES
 from acd.wishes import ActionRefused
-from telephony.commands import PassOutside, PassToMenu, ReturnToWaiting
+from telephony.commands import GoOutside, PassOutside, PassToMenu, ReturnToWaiting
 from telephony.events import (
     AgentState,
     CallStage,
     ConsultStep,
     ConsultStepWished,
+    OutsideChosen,
     OutsideReturned,
     Party,
     TransferTarget,
@@ -188,6 +189,25 @@ def bring_to_waiting(domain: Domain) -> None:
         contact = domain.contacts.get(name)
         if contact and contact.stage is CallStage.WAITING:
             domain.order(ReturnToWaiting(contact=contact.id, channel=contact.channel))
+
+
+def outside_chosen(domain: Domain, event: OutsideChosen) -> None:
+    """The menu puts a caller through; a number that may not be called is as one that is silent."""
+    contact = domain.contacts.get(event.contact)
+    if contact is None:
+        domain.stray("OutsideChosen")
+        return
+    if not domain.move(contact, "to_outside"):
+        return
+    contact.queue, contact.queued = event.queue, domain.now
+    contact.language, contact.attributes = event.language, dict(event.attributes)
+    if not may_call(domain.company, event.number):
+        outside_returned(domain, OutsideReturned(contact=contact.id))
+        return
+    record_transfer(
+        domain, contact, how="menu", target="outside", to=event.number, author="rule:menu"
+    )
+    domain.out.answer = GoOutside(number=event.number, ring=RING_OUTSIDE)
 
 
 def outside_returned(domain: Domain, event: OutsideReturned) -> None:

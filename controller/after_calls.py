@@ -85,8 +85,7 @@ def after_calls(
         queues = service.company.queues
         if queue in queues:
             return queue
-        flow = menus.current.flow
-        person = str(getattr(flow.nodes[flow.data.person], "queue", ""))
+        person = menus.current.flows.person_queue
         return person if person in queues else next(iter(queues))
 
     return AfterCall(

@@ -18,14 +18,14 @@ import structlog
 
 from acd.service import DistributionService, NotDeciding
 from acd.wishes import ActionRefused
-from ivr.dialogue import Ending, Outcome, run_dialogue
+from ivr.dialogue import Caller, Ending, Outcome, run_dialogue
 from ivr.line import AgiLine
+from ivr.ports import World
 from ivr.prompts import prompt_path
 from ivr.versions import FlowVersion
 from telephony.agi import AgiError, AgiSession
 from telephony.attributes import attributes_to_variable
-from telephony.clock import Clock
-from telephony.commands import KeepWaiting, LeaveMessage, NextStep, SayGoodbye, TakeOffer
+from telephony.commands import GoOutside, KeepWaiting, LeaveMessage, NextStep, SayGoodbye, TakeOffer
 from telephony.events import (
     AgentState,
     AgentWish,
@@ -34,9 +34,9 @@ from telephony.events import (
     CallStage,
     KeyPressed,
     MenuFinished,
-    MenuStepTaken,
     NextStepAsked,
     OfferReturned,
+    OutsideChosen,
     OutsideReturned,
 )
 from telephony.translate import ENTRY_VARIABLES, offer_end
@@ -73,7 +73,7 @@ class Conversations:
     Args:
         menus: the callers' menus.
         service: the distribution.
-        clock: the process's clock.
+        world: what a menu asks of the world.
         may_record: whether a talk of this queue is to be recorded now.
         recordings: the recordings folder.
         written: waits until the live store has all that was decided so far.
@@ -84,14 +84,14 @@ class Conversations:
         *,
         menus: Menus,
         service: DistributionService,
-        clock: Clock,
+        world: World,
         may_record: Callable[[str], bool],
         recordings: Path,
         written: Callable[[], Awaitable[None]] = _at_once,
     ) -> None:
         self._menus = menus
         self._service = service
-        self._clock = clock
+        self._world = world
         self._may_record = may_record
         self._recordings = recordings
         self._written = written
@@ -122,45 +122,66 @@ class Conversations:
 
         known = self._service.contact(contact)
 
-        def on_step(node: str, key: str) -> None:
-            now = self._clock.now()
-            self._service.record(MenuStepTaken(at=now, contact=contact, node=node, key=key))
-
         outcome = await run_dialogue(
             AgiLine(session, self._recordings),
             self._menus.current,
-            number=caller,
-            now=self._clock.now,
-            on_step=on_step,
+            Caller(contact=contact, number=caller),
+            self._world,
+            self._service.record,
             start=node,  # set by a transfer
             language=known.language if known else "",
         )
-        if outcome.ending is Ending.QUEUE:
-            await self._enqueue(session, outcome)
-        elif outcome.ending is Ending.HANG_UP:
-            await self._reply(session, SayGoodbye())
+        match outcome.ending:
+            case Ending.QUEUE | Ending.CALLBACK:
+                await self._enqueue(session, outcome)
+            case Ending.TRANSFER:
+                await self._put_through(session, outcome)
+            case Ending.HANG_UP:
+                await self._reply(session, SayGoodbye())
 
     async def _enqueue(self, session: AgiSession, outcome: Outcome) -> None:
-        queue, language = self._queue_of(outcome), outcome.language
-        known = self._service.contact(session.uniqueid)
+        contact, queue = session.uniqueid, self._queue_of(outcome)
         answer = self._service.ask(
             MenuFinished(
-                contact=session.uniqueid,
+                contact=contact,
                 queue=queue,
-                language=language,
-                attributes={**(known.attributes if known else {}), **outcome.attributes},
+                language=outcome.language,
+                attributes=self._attributes(contact, outcome),
             )
         )
-        entry = self._entry(session.uniqueid)
+        entry = self._entry(contact)
+        callback = self._service.company.queue(queue).callback
+        waits = self._service.stage(contact) is CallStage.WAITING
+        if outcome.ending is Ending.CALLBACK and callback and waits:
+            key = KeyPressed(contact=contact, channel=session.channel, key=callback.key)
+            answer = self._service.ask(key)
+            await self._kept(contact)
         await self._reply(session, answer, outcome.announcement, entry)
+
+    async def _put_through(self, session: AgiSession, outcome: Outcome) -> None:
+        contact = session.uniqueid
+        answer = self._service.ask(
+            OutsideChosen(
+                contact=contact,
+                number=outcome.number,
+                queue=self._queue_of(outcome),
+                language=outcome.language,
+                attributes=self._attributes(contact, outcome),
+            )
+        )
+        await self._reply(session, answer, outcome.announcement, self._entry(contact))
+
+    def _attributes(self, contact: str, outcome: Outcome) -> dict[str, str]:
+        """What is known of a contact, and what the menu has learnt now."""
+        known = self._service.contact(contact)
+        return {**(known.attributes if known else {}), **outcome.attributes}
 
     def _queue_of(self, outcome: Outcome) -> str:
         """The chosen queue; if the rules have lost it since the call began, where 0 leads now."""
         queues = self._service.company.queues
         if outcome.queue in queues:
             return outcome.queue
-        flow = self._menus.current.flow
-        person = getattr(flow.nodes[flow.data.person], "queue", "")
+        person = self._menus.current.flows.person_queue
         log.warning("there is no queue %s any more", outcome.queue)
         return person if person in queues else next(iter(queues))
 
@@ -200,12 +221,17 @@ class Conversations:
             await self._tick(session)
             return
         answer = self._service.ask(KeyPressed(contact=contact, channel=session.channel, key=key))
+        await self._kept(contact)
+        await self._reply(session, answer)
+
+    async def _kept(self, contact: str) -> None:
+        """A caller who is promised a callback is about to hang up on our word: wait a moment until
+        it outlives this process.
+        """
         if self._service.stage(contact) is CallStage.CALLBACK:
-            # The caller is about to hang up on our word: from here on it outlives this process.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(PROMISE_LIMIT):
                     await self._written()
-        await self._reply(session, answer)
 
     async def _offer_ended(self, session: AgiSession) -> None:
         status, cause = (*session.arguments, "", "")[:2]
@@ -247,6 +273,13 @@ class Conversations:
                 say = (*first, *(prompt_path(name, language) for name in step.say))
                 word = "wait" if isinstance(step, KeepWaiting) else "hangup"
                 variables = {"HUAWU_SAY": "&".join(say), "HUAWU_NEXT": word}
+            case GoOutside():
+                variables = {
+                    "HUAWU_TO": step.number,
+                    "HUAWU_RING": str(step.ring),
+                    "HUAWU_SAY": "&".join(first),
+                    "HUAWU_NEXT": "outside",
+                }
             case LeaveMessage():
                 variables = {"HUAWU_NEXT": "message"}
             case None:

@@ -66,7 +66,7 @@ def draw_key(lots: Random, flow: Flow, node: str, language: str) -> str:
             fitting = [key for key, spoken in asked.keys.items() if spoken == language]
             return fitting[0] if fitting else ""
         case Menu() as menu:
-            ways = {**menu.keys, PERSON_KEY: flow.data.person}
+            ways = {**menu.keys, PERSON_KEY: flow.person[1]}
             weights = [MIX.get(queue_behind(flow, way), 1.0) for way in ways.values()]
             return lots.choices(list(ways), weights)[0]
     return ""

@@ -9,6 +9,7 @@ is started again as one that stands by.
 
 import asyncio
 import contextlib
+import dataclasses
 import functools
 import gc
 import os
@@ -41,6 +42,7 @@ from controller.settings import Settings, load_settings
 from controller.telephone import Telephone
 from dashboards.ports import WebPorts
 from dashboards.server import create_app
+from ivr.ports import QueueLoad, World
 from ivr.versions import FlowVersions
 from recordings.service import RecordingsService
 from store.accounts import Accounts
@@ -178,7 +180,7 @@ class Controller:
             Conversations(
                 menus=self._menus,
                 service=self._service,
-                clock=self._clock,
+                world=self._world(),
                 may_record=self._may_record,
                 recordings=settings.recordings_dir,
                 written=self._journal.flushed,
@@ -373,9 +375,17 @@ class Controller:
             _notify("WATCHDOG=1")
             await asyncio.sleep(SIGN_OF_LIFE)
 
+    def _world(self) -> World:
+        """What a menu asks of the world."""
+        return World(now=self._clock.now, load=self._queue_load)
+
+    def _queue_load(self, queue: str) -> QueueLoad | None:
+        load = self._service.load(queue)
+        return QueueLoad(**dataclasses.asdict(load)) if load else None
+
     def _is_node(self, node: str) -> bool:
         """Does the menu have this node?"""
-        return node in self._menus.current.flow.nodes
+        return self._menus.current.flows.find(node) is not None
 
     def _is_open(self, hours: str, now: float) -> bool:
         """By the hours of the menu in use; hours that are not there never close a queue."""
@@ -413,7 +423,7 @@ class Controller:
             explanations=self._service,
             callbacks=self._service,
             transfers=self._service,
-            nodes=lambda: tuple(self._menus.current.flow.nodes),
+            nodes=lambda: self._menus.current.flows.places,
             menu=LiveMenu(self._settings, self._menus),
             transcripts=self._recordings.transcripts,
             tasks=TaskStore(self._database),

@@ -63,6 +63,10 @@ FACTS = ("occupancy", "calls", "turn", "line", "weight", "cost", "level")
 _VARIANTS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "ContactArrived": lambda data: "" if data["caller"] else "withheld",
     "MenuStepTaken": lambda data: "key" if data["key"] else "",
+    "ServiceAsked": lambda data: "" if data["result"] else "silent",
+    "WordsHeard": lambda data: "" if data["intent"] else "unclear",
+    "MessageTaken": lambda data: "" if data["taken"] else "lost",
+    "MenuLeft": lambda data: "solved" if data["solved"] else str(data["ending"]),
     "ContactQueued": lambda data: "moved" if data["why"] else "",
     "EstimateTold": lambda data: "unknown" if data["seconds"] is None else "",
     "PlaceChanged": lambda data: "preferred" if data["preferred"] else "",

@@ -1,68 +1,54 @@
-"""Walk one caller through a flow: plain sequential code, one caller at a time.
+"""Walk one caller through the flows: plain sequential code, one caller at a time.
 
-The dialogue knows neither Asterisk nor the clock: a `Line` plays and listens, `now` tells the
-time, `on_step` hears of every step. What comes out is an `Outcome`, also when the caller hangs up
-in the middle, which is an ordinary end.
+The dialogue knows neither Asterisk nor the clock: a `Line` plays and listens, a `World` tells the
+time and answers questions, `tell` hears of every step. What comes out is an `Outcome`, also when
+the caller hangs up in the middle, which is an ordinary end.
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol, TypeAlias
 
-from ivr.customers import TIER, Customer
+from ivr import asking
+from ivr.asking import Next, Way
+from ivr.call import Call, Caller, MenuEvent, default_language
+from ivr.conditions import holds
+from ivr.customers import TIER
 from ivr.flow import Flow
 from ivr.nodes import (
-    BACK_KEY,
-    PERSON_KEY,
+    Branch,
+    Callback,
+    Collect,
+    Customer,
     Goto,
     HangUp,
     Hours,
     Language,
+    Lookup,
     Menu,
     Node,
     Queue,
+    Return,
     Say,
+    Send,
+    SubFlow,
+    Survey,
+    Transfer,
+    Voicemail,
 )
-from ivr.nodes import Customer as CustomerNode
-from ivr.ports import Recorded
+from ivr.ports import CallerGone, Line, World
 from ivr.versions import FlowVersion
+from telephony.events import MenuLeft
+
+__all__ = ["Caller", "CallerGone", "Ending", "Outcome", "Reason", "run_dialogue"]
 
 log = logging.getLogger(__name__)
 
-MAX_STEPS = 60
-"""Nodes a caller may come to. Who presses * for the sixtieth time needs a person."""
-
-
-class CallerGone(Exception):
-    """The line is gone: hung up, redirected or lost. An ordinary end of a dialogue."""
-
-
-class Line(Protocol):
-    """A caller who can hear, press keys and speak. All methods raise CallerGone."""
-
-    async def play(self, prompts: Sequence[str], *, interruptible: bool) -> str:
-        """Play recordings (paths without extension) one after another.
-
-        Returns the key that interrupted them, "" when they were played to the end. A recording
-        that cannot be played is skipped and logged: a caller never pays for a lost file.
-        """
-
-    async def wait_digit(self, seconds: float) -> str:
-        """The next key, "" when none came in time."""
-
-    async def record(self, name: str, *, seconds: float, silence: float, end_keys: str) -> Recorded:
-        """Beep, and keep what the caller says.
-
-        Ends after ``seconds``, after ``silence`` seconds of it, at one of ``end_keys``, or when
-        the caller hangs up: then what was said is returned all the same, and only the next method
-        raises CallerGone. ``name`` says what it is ("voicemail", "comment").
-        """
-
-
-OnStep: TypeAlias = Callable[[str, str], None]
-"""Called with the node and the key: key "" on arrival and when nothing was pressed in time."""
+MAX_STEPS = 200
+"""Nodes a caller may come to. Who goes round for ever needs a person."""
+MAX_DEPTH = 10
+"""Flows within flows."""
 
 
 class Ending(StrEnum):
@@ -70,6 +56,10 @@ class Ending(StrEnum):
 
     QUEUE = "queue"
     """The caller is to wait in a queue."""
+    CALLBACK = "callback"
+    """The caller takes a place in a queue and is called back."""
+    TRANSFER = "transfer"
+    """The caller is to be put through to a number outside."""
     HANG_UP = "hang_up"
     """The flow says that the call is over."""
     CALLER_GONE = "caller_gone"
@@ -96,7 +86,9 @@ class Outcome:
     """Where the caller was last."""
     language: str
     queue: str = ""
-    """The queue's id when `ending` is QUEUE."""
+    """Where the caller waits; for a TRANSFER when nobody answers outside."""
+    number: str = ""
+    """Outside, when `ending` is TRANSFER."""
     reason: Reason = Reason.CHOICE
     announcement: tuple[str, ...] = ()
     """Recordings (paths without extension) to play once the caller has the place in the queue,
@@ -108,196 +100,212 @@ class Outcome:
 async def run_dialogue(
     line: Line,
     version: FlowVersion,
+    caller: Caller,
+    world: World,
+    tell: Callable[[MenuEvent], None],
     *,
-    number: str,
-    now: Callable[[], float],
-    on_step: OnStep,
     start: str = "",
     language: str = "",
 ) -> Outcome:
-    """Walk the caller with this number through a version's flow, to its end or the caller's.
+    """Walk a caller through a version's flows, to their end or the caller's.
 
-    A caller who comes back begins at ``start``, in the ``language`` of before; a node or a language
-    that this version does not have is as if there was none.
+    A caller who comes back begins at ``start`` (a node, or ``flow/node``), in the ``language`` of
+    before; a place or a language that this version does not have is as if there was none.
     """
-    walk = _Walk(line, version, number, now, on_step)
-    if start in walk.flow.nodes:
-        walk.node = start
-    if language in walk.flow.data.languages:
-        walk.language = language
+    flow, node = version.flows.find(start) or (version.flows.main, version.flows.main.data.start)
+    call = Call(
+        line=line,
+        version=version,
+        caller=caller,
+        world=world,
+        tell=tell,
+        flow=flow,
+        node=node,
+        language=language if language in flow.data.languages else default_language(flow),
+        customer=version.customers.find(caller.number),
+    )
+    walk = _Walk(call)
     try:
-        return await walk.run()
+        outcome = await walk.run()
     except CallerGone:
-        return walk.outcome(Ending.CALLER_GONE)
+        outcome = walk.outcome(Ending.CALLER_GONE)
+    tell(
+        MenuLeft(
+            at=world.now(),
+            contact=caller.contact,
+            node=outcome.node,
+            ending=outcome.ending,
+            solved=call.solved and outcome.ending in (Ending.HANG_UP, Ending.CALLER_GONE),
+            version=version.number,
+            queue=outcome.queue,
+        )
+    )
+    return outcome
+
+
+@dataclass(frozen=True, slots=True)
+class _Menu:
+    """A place that * goes back to."""
+
+    flow: Flow
+    node: str
+    attributes: dict[str, str]
+    callers: tuple[tuple[Flow, str | None], ...]
 
 
 class _Walk:
-    """One caller's way through a flow."""
+    """One caller's way from node to node."""
 
-    def __init__(
-        self,
-        line: Line,
-        version: FlowVersion,
-        number: str,
-        now: Callable[[], float],
-        on_step: OnStep,
-    ) -> None:
-        self.line = line
-        self.version = version
-        self.flow: Flow = version.flow
-        self.now = now
-        self.on_step = on_step
-        self.customer: Customer | None = version.customers.find(number)
-        self.node = self.flow.data.start
-        self.language = self._default_language()
+    def __init__(self, call: Call) -> None:
+        self.call = call
         self.reason = Reason.CHOICE
-        self.attributes: dict[str, str] = {}
-        # Menus that * goes back to, each with the attributes that the caller had there.
-        self.menus: list[tuple[str, dict[str, str]]] = []
-        self.typed_ahead = ""  # a key pressed during a text before a menu
+        self.menus: list[_Menu] = []
+        # Flows that called the present one, each with the node to return to.
+        self.callers: list[tuple[Flow, str | None]] = []
 
     async def run(self) -> Outcome:
         for _ in range(MAX_STEPS):
-            self.on_step(self.node, "")
-            self.attributes.update(self.flow.nodes[self.node].set)
-            step = await self._step(self.node, self.flow.nodes[self.node])
+            self._arrive()
+            step = await self._step(self.call.flow.nodes[self.call.node])
             if isinstance(step, Outcome):
                 return step
-            self.node = step
+            self._go(step)
         log.warning("a caller went round in the menu %d times", MAX_STEPS)
-        person = self._to_person(Reason.NO_SUCCESS)
-        self.on_step(person, "")
-        self.node = person
-        self.attributes.update(self.flow.nodes[person].set)
-        return self._queue(self.flow.nodes[person])
+        self._go(Way.FAILED)
+        self._arrive()
+        return self._queue(self.call.flow.nodes[self.call.node])
 
-    def outcome(self, ending: Ending) -> Outcome:
+    def outcome(self, ending: Ending, **more: str) -> Outcome:
         """The outcome at the present node."""
+        call = self.call
+        announcement = () if ending is Ending.CALLER_GONE else tuple(call.recordings(call.node))
         return Outcome(
             ending=ending,
-            node=self.node,
-            language=self.language,
-            attributes=dict(self.attributes),
+            node=call.place,
+            language=call.language,
+            reason=self.reason,
+            announcement=announcement,
+            attributes=dict(call.attributes),
+            **more,
         )
+
+    def _arrive(self) -> None:
+        node = self.call.flow.nodes[self.call.node]
+        self.call.step("")
+        self.call.attributes.update(node.set)
+        self.call.solved = self.call.solved or node.solves
+
+    def _go(self, way: Next) -> None:
+        if way is Way.BACK:
+            self._back()
+        elif isinstance(way, Way):
+            self._to_person(Reason.PERSON_KEY if way is Way.PERSON else Reason.NO_SUCCESS)
+        else:
+            self.call.node = way
 
     # ---- nodes ----
 
-    async def _step(self, name: str, node: Node) -> str | Outcome:  # noqa: PLR0911 - one a kind
-        """Do what a node says; returns the next node or the end."""
+    async def _step(self, node: Node) -> Next | Outcome:  # noqa: PLR0911, PLR0912 - one a kind
+        """Do what a node says; returns where it leads, or the end."""
+        call = self.call
         match node:
             case Say():
-                key = await self._say(name, interruptible=node.interruptible)
-                self.typed_ahead = key or self.typed_ahead
+                key = await call.say(interruptible=node.interruptible)
+                call.typed_ahead = key or call.typed_ahead
                 return node.next
             case Goto():
                 return node.next
             case Hours():
-                return node.open if self._open(node.hours) else node.closed
-            case CustomerNode():
-                level = self.customer.level if self.customer else ""
-                if level:
-                    self.attributes[TIER] = level
-                return node.cases.get(level, node.otherwise)
+                return node.open if call.value(f"hours.{node.hours}") == "open" else node.closed
+            case Customer():
+                return self._customer(node)
+            case Branch():
+                return self._branch(node)
             case Language():
-                return await self._language(name, node)
+                return self._remembered(await asking.language(call, node))
             case Menu():
-                return await self._menu(name, node)
+                return self._remembered(await asking.menu(call, node))
+            case Collect():
+                return self._remembered(await asking.collect(call, node))
+            case Survey():
+                return await asking.survey(call, node)
+            case Lookup():
+                return await asking.lookup(call, node)
+            case Send():
+                return await asking.send(call, node)
+            case Voicemail():
+                return await asking.voicemail(call, node)
+            case SubFlow():
+                return self._into(node)
+            case Return():
+                return self._out_of()
             case HangUp():
-                await self._say(name, interruptible=False)
+                await call.say(interruptible=False)
                 return self.outcome(Ending.HANG_UP)
             case Queue():
                 return self._queue(node)
+            case Callback():
+                return self.outcome(Ending.CALLBACK, queue=node.queue)
+            case Transfer():
+                return self.outcome(Ending.TRANSFER, queue=node.queue, number=node.number)
 
-    async def _menu(self, name: str, node: Menu) -> str:
-        for attempt in range(node.tries):
-            key = await self._ask(name, node.wait)
-            self.on_step(name, key)
-            if key in node.keys:
-                self.menus.append((name, dict(self.attributes)))
-                return node.keys[key]
-            if key == PERSON_KEY:
-                return self._to_person(Reason.PERSON_KEY)
-            if key == BACK_KEY:
-                return self._back(name)
-            if attempt + 1 < node.tries:
-                await self._complain(key)
-        return self._to_person(Reason.NO_SUCCESS)
+    def _customer(self, node: Customer) -> str:
+        level = self.call.customer.level if self.call.customer else ""
+        if level:
+            self.call.attributes[TIER] = level
+        return node.cases.get(level, node.otherwise)
 
-    async def _language(self, name: str, node: Language) -> str:
-        """Silence means the default language at once: most callers just wait for Chinese."""
-        self.language = node.default
-        for attempt in range(node.tries):
-            key = await self._ask(name, node.wait, languages=self.flow.data.languages)
-            self.on_step(name, key)
-            if key in node.keys:
-                self.language = node.keys[key]
-            if key in node.keys or not key:
-                break
-            if key == PERSON_KEY:
-                return self._to_person(Reason.PERSON_KEY)
-            if key != BACK_KEY and attempt + 1 < node.tries:
-                await self._complain(key)
-        self.menus.append((name, dict(self.attributes)))
-        return node.next
+    def _branch(self, node: Branch) -> str:
+        for case in node.cases:
+            if holds(case.when, {subject: self.call.value(subject) for subject in case.when}):
+                return case.next
+        return node.otherwise
 
     def _queue(self, node: Node) -> Outcome:
         assert isinstance(node, Queue)
-        return Outcome(
-            ending=Ending.QUEUE,
-            node=self.node,
-            language=self.language,
-            queue=node.queue,
-            reason=self.reason,
-            announcement=tuple(self._texts(self.node, [self.language])),
-            attributes=dict(self.attributes),
-        )
+        return self.outcome(Ending.QUEUE, queue=node.queue)
 
-    # ---- hearing and speaking ----
+    # ---- flows within flows ----
 
-    async def _ask(self, name: str, wait: float, languages: Sequence[str] = ()) -> str:
-        """Play a menu's text and take one key; a key typed ahead answers without the text."""
-        if self.typed_ahead:
-            key, self.typed_ahead = self.typed_ahead, ""
-            return key
-        return await self._say(name, languages=languages) or await self.line.wait_digit(wait)
+    def _into(self, node: SubFlow) -> Next:
+        """Into another flow, whose languages include those of this one."""
+        if len(self.callers) == MAX_DEPTH:
+            log.warning("%s: flows call each other round and round", self.call.place)
+            return Way.FAILED
+        self.callers.append((self.call.flow, node.next))
+        self.call.flow = self.call.version.flows.by_name[node.flow]
+        return self.call.flow.data.start
 
-    async def _say(
-        self, name: str, *, interruptible: bool = True, languages: Sequence[str] = ()
-    ) -> str:
-        texts = self._texts(name, languages or [self.language])
-        return await self.line.play(texts, interruptible=interruptible) if texts else ""
+    def _out_of(self) -> Next:
+        """Back to the flow that called this one; who was put right here goes to a person."""
+        if not self.callers:
+            return Way.FAILED
+        flow, node = self.callers.pop()
+        if node is None:
+            return Way.FAILED
+        self.call.flow = flow
+        return node
 
-    async def _complain(self, key: str) -> None:
-        """Tell the caller that the key was wrong or missing; a key meanwhile is the answer."""
-        prompt = "invalid_key" if key else "no_input"
-        path = self.flow.shelf.path(prompt, self.language)
-        self.typed_ahead = await self.line.play([path], interruptible=True)
+    # ---- ways that hold everywhere ----
 
-    def _texts(self, name: str, languages: Sequence[str]) -> list[str]:
-        """A node's recordings; a say that greets in one language alone is heard in that one."""
-        spoken = getattr(self.flow.nodes[name], "text", None) or {}
-        prompt = self.flow.prompt_name(name)
-        heard = [language for language in languages if language in spoken] or list(spoken)
-        return [self.flow.shelf.path(prompt, language) for language in heard]
-
-    # ---- deciding ----
-
-    def _to_person(self, reason: Reason) -> str:
+    def _to_person(self, reason: Reason) -> None:
         self.reason = reason
-        return self.flow.data.person
+        name, node = self.call.flow.person
+        self.call.flow, self.call.node = self.call.version.flows.by_name[name], node
 
-    def _back(self, name: str) -> str:
-        """The menu before this one; what was set since then holds no more."""
+    def _remembered(self, way: Next) -> Next:
+        """Keep the present node for *, once the caller has gone on from it."""
+        if not isinstance(way, Way):
+            call = self.call
+            attributes = {**call.attributes}
+            self.menus.append(_Menu(call.flow, call.node, attributes, tuple(self.callers)))
+        return way
+
+    def _back(self) -> None:
+        """To the question before this one; what was set since then holds no more."""
         if not self.menus:
-            return name
-        menu, self.attributes = self.menus.pop()
-        return menu
-
-    def _open(self, hours: str) -> bool:
-        return self.version.hours.is_open(hours, self.now())
-
-    def _default_language(self) -> str:
-        for node in self.flow.nodes.values():
-            if isinstance(node, Language):
-                return node.default
-        return self.flow.data.languages[0]
+            return
+        menu = self.menus.pop()
+        self.call.flow, self.call.node = menu.flow, menu.node
+        self.call.attributes = menu.attributes
+        self.callers = list(menu.callers)

@@ -1,19 +1,24 @@
-"""A voice menu as data: what a flow file may hold, and everything that can be wrong with it.
+"""Voice menus as data: reading flow files, and everything that they may not say.
 
-A flow is a graph of nodes. This module reads one, checks it and says for every mistake the
-file, the line and the mend; `ivr/dialogue.py` walks it with a caller. Pure but for reading the
-file: no clock, no network.
+A flow is a graph of nodes; one flow is the main one, others are called from it. This module reads
+flows and says for every mistake the file, the line and the mend (``ivr/flow_checks.py`` finds the
+mistakes that are more than a wrong shape); ``ivr/dialogue.py`` walks them with a caller. Pure but
+for reading the files: no clock, no network.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from ivr.nodes import FlowData, Hours, Language, Menu, Node, Queue, Say, edges
+from ivr.flow_checks import Checked, Surroundings, graph_problems, local_problems
+from ivr.nodes import KINDS, FlowData, Node, Queue, spoken_texts
 from ivr.prompts import Prompt, PromptShelf
+from ivr.texts import BadText, Fixed, Piece, is_plain, pieces
 from store.source import BadFile, Problem, Source, Where, read_source
+
+__all__ = ["Flow", "Flows", "Surroundings", "load_flow", "load_flows", "unrecorded_problems"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,47 +28,131 @@ class Flow:
     data: FlowData
     source: Source = field(repr=False)
     shelf: PromptShelf = field(repr=False)
-    """The system's own prompts and the flow's."""
+    """The system's own prompts and those of all flows."""
+    person: tuple[str, str]
+    """Flow and node of 0 and of callers who did not manage."""
+    texts: Mapping[tuple[str, str, str], tuple[Piece, ...]] = field(repr=False)
+    """Node, field and language -> what is spoken, piece by piece."""
 
     @property
     def nodes(self) -> Mapping[str, Node]:
         """The nodes by name."""
         return self.data.nodes
 
-    def prompt_name(self, node: str) -> str:
-        """The name under which a node's text is recorded."""
-        return f"{self.data.name}-{node}"
+    def prompt_name(self, node: str, text: str = "text", piece: int = 0) -> str:
+        """The name under which a node's text is recorded, or a piece of one with values in it."""
+        parts = [
+            self.data.name,
+            node,
+            *([text] if text != "text" else []),
+            *([piece] * bool(piece)),
+        ]
+        return "-".join(str(part) for part in parts)
+
+    def word_name(self, word: str) -> str:
+        """The name under which one of the flow's words is recorded."""
+        return f"{self.data.name}-word-{word}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
-    """What a flow may refer to outside its own file."""
+@dataclass(frozen=True, slots=True)
+class Flows:
+    """Flows that were checked together."""
 
-    shelf: PromptShelf
-    queues: Collection[str]
-    hours: Collection[str]
-    attributes: Mapping[str, Collection[str]] = field(default_factory=dict)
-    """Attribute to its values, as ``routing.yaml`` declares them; no values: any will do."""
+    main: Flow
+    by_name: Mapping[str, Flow]
+    warnings: tuple[Problem, ...] = ()
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Every node as events name it: bare in the main flow, else ``flow/node``."""
+        return tuple(
+            place_name(self.main.data.name, flow.data.name, node)
+            for flow in self.by_name.values()
+            for node in flow.nodes
+        )
+
+    @property
+    def person_queue(self) -> str:
+        """The queue where 0 leads in the main flow."""
+        person = self.main.nodes[self.main.person[1]]
+        assert isinstance(person, Queue)  # the check has made sure
+        return person.queue
+
+    def find(self, place: str) -> tuple[Flow, str] | None:
+        """The flow and node of a place's name, None when there is no such."""
+        name, _, node = place.rpartition("/")
+        flow = self.by_name.get(name) if name else self.main
+        return (flow, node) if flow is not None and node in flow.nodes else None
+
+
+def place_name(main: str, flow: str, node: str) -> str:
+    """A node's name in events, transfers and figures."""
+    return node if flow == main else f"{flow}/{node}"
 
 
 def load_flow(file: Path, around: Surroundings, *, recorded: bool = True) -> Flow:
-    """Read and check a flow file. Raises BadFile with every problem found.
+    """Read and check a flow file that stands alone. Raises BadFile with every problem found."""
+    return load_flows([file], around, recorded=recorded).main
+
+
+def load_flows(files: Iterable[Path], around: Surroundings, *, recorded: bool = True) -> Flows:
+    """Read and check flow files together; the first is the main one.
 
     `recorded=False` does not ask whether the texts have been spoken yet (for `ivr say`).
+
+    Raises:
+        BadFile: with every problem found in any of them.
     """
-    source = read_source(file)
-    data = _typed(source)
-    problems = [*_references(data, source, around)]
-    whole = not problems  # what follows from a loose end is not complained about a second time
-    problems.extend(_texts(data, source, around.shelf, whole))
-    if whole:
-        problems.extend(_graph(data, source))
-    shelf = around.shelf.with_prompts(_prompts(data, source, around.shelf))
+    sources = [read_source(file) for file in files]
+    problems: list[Problem] = []
+    checked: dict[str, Checked] = {}
+    for source in sources:
+        try:
+            data = _typed(source)
+        except BadFile as bad:
+            problems += bad.problems
+            continue
+        if data.name in checked:
+            other = checked[data.name].source.file.name
+            problems.append(
+                source.problem(("name",), f"'{data.name}' is also {other}", "choose another name")
+            )
+        checked[data.name] = Checked(data, source)
+    if problems:
+        raise BadFile(_sorted(problems))
+    return _load(tuple(checked.values()), around, recorded)
+
+
+def _load(checked: tuple[Checked, ...], around: Surroundings, recorded: bool) -> Flows:
+    problems: list[Problem] = []
+    for one in checked:
+        problems += local_problems(one, checked, around)
+    if not problems:  # what follows from a loose end is not complained about a second time
+        problems += graph_problems(checked)
+    texts = {one.data.name: _texts(one, problems) for one in checked}
+    shelf = around.shelf.with_prompts(
+        prompt for one in checked for prompt in _prompts(one, texts[one.data.name], around.shelf)
+    )
     if recorded:
         problems.extend(unrecorded_problems(shelf))
-    if problems:
-        raise BadFile(sorted(problems, key=lambda problem: (str(problem.file), problem.line)))
-    return Flow(data, source, shelf)
+    if any(not problem.warning for problem in problems):
+        raise BadFile(_sorted(problems))
+    main = checked[0].data
+    flows = {
+        one.data.name: Flow(
+            one.data,
+            one.source,
+            shelf,
+            (one.data.name, one.data.person) if one.data.person else (main.name, main.person or ""),
+            texts[one.data.name],
+        )
+        for one in checked
+    }
+    return Flows(flows[main.name], flows, tuple(_sorted(problems)))
+
+
+def _sorted(problems: Iterable[Problem]) -> list[Problem]:
+    return sorted(problems, key=lambda problem: (str(problem.file), problem.line))
 
 
 def unrecorded_problems(shelf: PromptShelf) -> list[Problem]:
@@ -97,12 +186,15 @@ def _items(error: ValidationError) -> list[tuple[Where, str, str, object]]:
     ]
 
 
-_KINDS = "say, language, menu, hours, customer, queue, hang_up, goto"
 _MENDS = {
     "missing": "add it",
     "extra_forbidden": "remove it, or correct its spelling",
-    "union_tag_invalid": f"kinds are {_KINDS}",
-    "union_tag_not_found": f"add 'kind:' with one of {_KINDS}",
+    "union_tag_invalid": f"kinds are {', '.join(KINDS)}",
+    "union_tag_not_found": f"add 'kind:' with one of {', '.join(KINDS)}",
+}
+_WAYS_OUT = {
+    "otherwise": "a branch needs a way for callers whom no case fits: add 'otherwise: <node>'",
+    "failed": "say where callers go when there is no answer: add 'failed: <node>'",
 }
 
 
@@ -114,7 +206,7 @@ def _shape_problem(source: Source, item: tuple[Where, str, str, object]) -> Prob
     is_key = bool(where) and where[-1] == "[key]"
     mend = _MENDS.get(type_, "")
     if type_ == "missing":
-        text = f"'{name}' is missing"
+        text, mend = f"'{name}' is missing", _WAYS_OUT.get(name, mend)
     elif type_ == "extra_forbidden":
         text = f"'{name}' is not known here"
     elif is_key and "keys" in place:
@@ -125,187 +217,54 @@ def _shape_problem(source: Source, item: tuple[Where, str, str, object]) -> Prob
     elif type_ == "string_pattern_mismatch":
         text, mend = f"'{value}' is no name", "use small letters a-z, digits and _"
     else:
-        text = f"'{name}': {message}"
+        text = f"'{name}': {message.removeprefix('Value error, ')}"
     return source.problem(place, text, mend)
 
 
 def _is_marker(where: Where, index: int) -> bool:
     if where[index] == "[key]":
         return True
-    return index == 2 and where[0] == "nodes" and where[2] in _KINDS.split(", ")
-
-
-# ---- references ----
-
-
-def _references(data: FlowData, source: Source, around: Surroundings) -> Iterator[Problem]:
-    """Names that name nothing: nodes, queues, hours, languages."""
-    targets: list[tuple[Where, str]] = [(("start",), data.start), (("person",), data.person)]
-    for name, node in data.nodes.items():
-        # An edge without a place in the node is the global 0: complained about at `person`.
-        targets += [(("nodes", name, *at), to) for at, to in edges(node, data.person) if at]
-    for where, target in targets:
-        if target not in data.nodes:
-            yield source.problem(
-                where, f"there is no node '{target}'", f"nodes are {', '.join(sorted(data.nodes))}"
-            )
-    person = data.nodes.get(data.person)
-    if person is not None and not isinstance(person, Queue):
-        yield source.problem(
-            ("person",), f"'{data.person}' does not lead to a person", "name a node of kind queue"
-        )
-    for name, node in data.nodes.items():
-        at: Where = ("nodes", name)
-        if isinstance(node, Queue) and node.queue not in around.queues:
-            yield source.problem(
-                (*at, "queue"),
-                f"there is no queue '{node.queue}'",
-                f"queues.yaml has {', '.join(sorted(around.queues))}",
-            )
-        yield from _attributes(source, at, node, around.attributes)
-        if isinstance(node, Hours) and node.hours not in around.hours:
-            yield source.problem(
-                (*at, "hours"),
-                f"there are no hours '{node.hours}'",
-                f"hours.yaml has {', '.join(sorted(around.hours))}",
-            )
-        if isinstance(node, Language):
-            chosen = [*node.keys.items(), ("default", node.default)]
-            for key, language in chosen:
-                if language not in data.languages:
-                    place = (*at, key) if key == "default" else (*at, "keys", key)
-                    yield source.problem(
-                        place,
-                        f"'{language}' is no language of this flow",
-                        f"languages are {', '.join(data.languages)}",
-                    )
-
-
-def _attributes(
-    source: Source, at: Where, node: Node, declared: Mapping[str, Collection[str]]
-) -> Iterator[Problem]:
-    for name, value in node.set.items():
-        where: Where = (*at, "set", name)
-        if name not in declared:
-            known = f"; there are {', '.join(declared)}" if declared else ""
-            yield source.problem(
-                where,
-                f"there is no attribute '{name}'",
-                f"declare it under attributes in routing.yaml{known}",
-            )
-        elif declared[name] and value not in declared[name]:
-            yield source.problem(
-                where,
-                f"'{name}' is never '{value}'",
-                f"routing.yaml has {', '.join(declared[name])}",
-            )
+    return index == 2 and where[0] == "nodes" and where[2] in KINDS
 
 
 # ---- texts ----
 
 
-def _texts(data: FlowData, source: Source, shelf: PromptShelf, whole: bool) -> Iterator[Problem]:
-    """Texts that lack a language, or are in one that nobody can speak."""
-    for index, language in enumerate(data.languages):
-        if language not in shelf.voices:
-            yield source.problem(
-                ("languages", index),
-                f"'{language}' has no voice",
-                "add one under voices in ivr/catalogue.yaml",
-            )
-    for name, node in data.nodes.items():
-        text = getattr(node, "text", None)
-        where: Where = ("nodes", name, "text")
-        for language in text or ():
-            if language not in data.languages:
-                yield source.problem(
-                    (*where, language),
-                    f"'{language}' is no language of this flow",
-                    f"languages are {', '.join(data.languages)}",
-                )
-        if text is None or (isinstance(node, Say) and not (whole and _needs_all(data, name))):
-            continue
-        for language in data.languages:
-            if language not in text:
-                yield source.problem(
-                    where,
-                    f"'{name}' has no text in {language}",
-                    f"add a line '{language}: …' under its text",
-                )
-
-
-def _needs_all(data: FlowData, name: str) -> bool:
-    """Whether a say must be in every language of the flow.
-
-    One that a caller meets only before choosing a language may greet in one language alone.
-    """
-    choices = [node.next for node in data.nodes.values() if isinstance(node, Language)]
-    return not choices or any(name in _reach(data, after) for after in choices)
-
-
-def _prompts(data: FlowData, source: Source, shelf: PromptShelf) -> Iterator[Prompt]:
-    for name, node in data.nodes.items():
-        for language, text in (getattr(node, "text", None) or {}).items():
-            if language in shelf.voices:
-                yield Prompt(
-                    name=f"{data.name}-{name}",
-                    language=language,
-                    text=text,
-                    voice=shelf.voices[language],
-                    source=source.file,
-                    line=source.line(("nodes", name, "text", language)),
-                )
-
-
-# ---- graph ----
-
-
-def _reach(data: FlowData, start: str) -> set[str]:
-    """Every node that a caller can come to from `start`, itself included."""
-    found: set[str] = set()
-    todo = [start]
-    while todo:
-        name = todo.pop()
-        if name not in found and name in data.nodes:
-            found.add(name)
-            todo += [to for _, to in edges(data.nodes[name], data.person)]
+def _texts(one: Checked, problems: list[Problem]) -> dict[tuple[str, str, str], tuple[Piece, ...]]:
+    """Every spoken text in pieces; what cannot be read is added to the problems."""
+    found: dict[tuple[str, str, str], tuple[Piece, ...]] = {}
+    for name, node in one.data.nodes.items():
+        for text_field, text in spoken_texts(node):
+            for language, spoken in text.items():
+                try:
+                    found[name, text_field, language] = pieces(spoken)
+                except BadText as bad:
+                    where: Where = ("nodes", name, text_field, language)
+                    problems.append(one.source.problem(where, str(bad), bad.mend))
     return found
 
 
-def _graph(data: FlowData, source: Source) -> Iterator[Problem]:
-    """Nodes nobody comes to, and rings in which a caller would go round for ever."""
-    reached = _reach(data, data.start)
-    for name in data.nodes:
-        if name not in reached:
-            yield source.problem(
-                ("nodes", name),
-                f"no caller ever comes to '{name}'",
-                "lead some key or branch to it, or remove it",
+def _prompts(
+    one: Checked, texts: Mapping[tuple[str, str, str], tuple[Piece, ...]], shelf: PromptShelf
+) -> Iterator[Prompt]:
+    flow = Flow(one.data, one.source, shelf, ("", ""), texts)
+    spoken: list[tuple[str, str, Where]] = []
+    for (node, text_field, language), found in texts.items():
+        for piece in found:
+            if isinstance(piece, Fixed):
+                name = flow.prompt_name(node, text_field, 0 if is_plain(found) else piece.number)
+                spoken.append((name, piece.text, ("nodes", node, text_field, language)))
+    for word, text in one.data.words.items():
+        for language, said in text.items():
+            spoken.append((flow.word_name(word), said, ("words", word, language)))
+    for name, said, where in spoken:
+        language = str(where[-1])
+        if language in shelf.voices:
+            yield Prompt(
+                name=name,
+                language=language,
+                text=said,
+                voice=shelf.voices[language],
+                source=one.source.file,
+                line=one.source.line(where),
             )
-    for ring in _rings(data):
-        yield source.problem(
-            ("nodes", ring[0]),
-            "a caller who comes here never gets out: " + " → ".join([*ring, ring[0]]),
-            "let one of them lead to a menu, a queue or a hang_up",
-        )
-
-
-def _rings(data: FlowData) -> list[list[str]]:
-    """Circles of nodes that ask the caller nothing (a menu always has its way to a person)."""
-    rings: list[list[str]] = []
-    done: set[str] = set()
-
-    def walk(name: str, path: list[str]) -> None:
-        if name in path:
-            rings.append(path[path.index(name) :])
-            return
-        node = data.nodes[name]
-        if name in done or isinstance(node, Menu | Language):
-            return
-        for _, target in edges(node, data.person):
-            walk(target, [*path, name])
-        done.add(name)
-
-    for name in data.nodes:
-        walk(name, [])
-    return rings

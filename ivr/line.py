@@ -5,8 +5,7 @@ import secrets
 from collections.abc import Sequence
 from pathlib import Path, PurePath
 
-from ivr.dialogue import CallerGone
-from ivr.ports import Recorded
+from ivr.ports import CallerGone, Heard, Recorded
 from telephony.agi import (
     AgiConnectionLost,
     AgiFileMissing,
@@ -31,7 +30,7 @@ _GONE = (CallerHungUp, AgiConnectionLost, AgiTimeout, AgiProtocolError)
 
 
 class AgiLine:
-    """Implements `ivr.dialogue.Line` over FastAGI.
+    """Implements `ivr.ports.Line` over FastAGI.
 
     Args:
         recordings: the recordings folder, where Asterisk and this process both can reach it.
@@ -61,6 +60,11 @@ class AgiLine:
             return await self._session.wait_for_digit(seconds)
         except _GONE as error:
             raise CallerGone(str(error)) from error
+
+    async def hear(self, prompts: Sequence[str], *, seconds: float, language: str) -> Heard:
+        """See `Line.hear`."""
+        key = await self.play(prompts, interruptible=True) if prompts else ""
+        return Heard(key=key or await self.wait_digit(seconds))
 
     async def record(self, name: str, *, seconds: float, silence: float, end_keys: str) -> Recorded:
         """See `Line.record`. The folder's name tells contact and purpose, nothing more."""

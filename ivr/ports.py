@@ -4,10 +4,11 @@ The dialogue knows these protocols alone; the shop's data, the live recogniser a
 providers stand behind them, and a scenario's answers do in a test.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Protocol, TypeAlias
 
 Scalar: TypeAlias = bool | int | Decimal | date | datetime | str
@@ -77,3 +78,88 @@ class Recorded:
     """Below the recordings folder; "" when nothing is kept."""
     key: str = ""
     """That ended it; "" for silence, the time limit, a hang-up."""
+
+
+class CallerGone(Exception):
+    """The line is gone: hung up, redirected or lost. An ordinary end of a dialogue."""
+
+
+class Line(Protocol):
+    """A caller who can hear, press keys and speak. All methods raise CallerGone."""
+
+    async def play(self, prompts: Sequence[str], *, interruptible: bool) -> str:
+        """Play recordings (paths without extension) one after another.
+
+        Returns the key that interrupted them, "" when they were played to the end. A recording
+        that cannot be played is skipped and logged: a caller never pays for a lost file.
+        """
+
+    async def wait_digit(self, seconds: float) -> str:
+        """The next key, "" when none came in time."""
+
+    async def hear(self, prompts: Sequence[str], *, seconds: float, language: str) -> Heard:
+        """Play recordings, then wait for a key or the beginning of speech; either cuts them short.
+
+        Of a caller who speaks the words are returned, once they are recognised; "" when they
+        could not be. Where nobody can listen, keys alone are heard.
+        """
+
+    async def record(self, name: str, *, seconds: float, silence: float, end_keys: str) -> Recorded:
+        """Beep, and keep what the caller says.
+
+        Ends after ``seconds``, after ``silence`` seconds of it, at one of ``end_keys``, or when
+        the caller hangs up: then what was said is returned all the same, and only the next method
+        raises CallerGone. ``name`` says what it is ("voicemail", "comment").
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """A written message to a caller."""
+
+    contact: str
+    by: str
+    """``sms`` or ``email``."""
+    to: str
+    subject: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueLoad:
+    """How a queue stands at this moment."""
+
+    waiting: int
+    ready: int
+    """Agents who could take a call of it at once."""
+    signed_in: int
+    wait: float | None
+    """Estimate for a newcomer in seconds, None when it cannot be told."""
+
+
+class _NoServices:
+    """A world in which nobody can be asked."""
+
+    known: Mapping[str, Service] = MappingProxyType({})
+
+    async def ask(self, service: str, arguments: Mapping[str, str]) -> Answer:
+        raise Unavailable(f"nobody answers for {service}")
+
+
+async def _nowhere(message: Message) -> None:
+    raise Unavailable(f"no way to send by {message.by}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """What a dialogue asks of the world beside its line."""
+
+    now: Callable[[], float]
+    """Unix seconds."""
+    services: Services = field(default_factory=_NoServices)
+    load: Callable[[str], QueueLoad | None] = lambda queue: None
+    """How a queue stands; None when nobody knows."""
+    send: Callable[[Message], Awaitable[None]] = _nowhere
+    """Take a message that is to be sent: kept at once, sent in the background.
+
+    Raises Unavailable when it could not even be kept."""

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ivr.customers import TIER, CustomerBook, load_customers
-from ivr.flow import Flow, Surroundings, load_flow
+from ivr.flow import Flow, Flows, Surroundings, load_flows
 from ivr.hours import OpeningHours, load_hours
+from ivr.intents import Intents, load_intents
 from ivr.prompts import load_catalogue
+from ivr.shop.services import KNOWN
 from store.source import BadFile, Problem, Source, read_source
 from store.versions import Version, Versions
 
@@ -31,9 +33,16 @@ class FlowVersion:
 
     number: int
     """Under which it is kept; 0 when it is not."""
-    flow: Flow
+    flows: Flows
     hours: OpeningHours
     customers: CustomerBook
+    intents: Intents | None = None
+    """What callers may say in a menu; None where the company has no intents."""
+
+    @property
+    def flow(self) -> Flow:
+        """The main flow."""
+        return self.flows.main
 
 
 def queue_names(source: Source) -> frozenset[str]:
@@ -55,6 +64,12 @@ def attribute_values(source: Source | None) -> dict[str, tuple[str, ...]]:
     }
 
 
+def outside_numbers(source: Source | None) -> tuple[str, ...]:
+    """The numbers outside that routing.yaml allows."""
+    allowed = source.data.get("outside") if source and isinstance(source.data, dict) else None
+    return tuple(str(number) for number in allowed) if isinstance(allowed, list) else ()
+
+
 def _routing(company: Path) -> Source | None:
     file = company / "routing.yaml"
     return read_source(file) if file.exists() else None
@@ -63,23 +78,36 @@ def _routing(company: Path) -> Source | None:
 def load_version(
     company: Path, number: int = 0, *, recorded: bool = True, rules: Path | None = None
 ) -> FlowVersion:
-    """Load the main menu of a company folder. Raises BadFile with every problem found.
+    """Load the menus of a company folder. Raises BadFile with every problem found.
 
     ``rules`` is the folder of queues.yaml and routing.yaml when the rules in use lie elsewhere.
     """
     hours = load_hours(company / "hours.yaml")
-    rules = rules or company
-    around = Surroundings(
-        shelf=load_catalogue(),
-        queues=queue_names(read_source(rules / "queues.yaml")),
-        hours=frozenset(hours.named),
-        attributes=(attributes := attribute_values(_routing(rules))),
-    )
+    intents = load_intents(file) if (file := company / "intents.yaml").exists() else None
+    around = _around(rules or company, hours, intents)
+    main = company / MAIN_MENU
+    others = [file for file in sorted(main.parent.glob("*.yaml")) if file != main]
     return FlowVersion(
         number=number,
-        flow=load_flow(company / MAIN_MENU, around, recorded=recorded),
+        flows=load_flows([main, *others], around, recorded=recorded),
         hours=hours,
-        customers=load_customers(company / "customers.yaml", attributes.get(TIER, ())),
+        customers=load_customers(company / "customers.yaml", around.attributes.get(TIER, ())),
+        intents=intents,
+    )
+
+
+def _around(rules: Path, hours: OpeningHours, intents: Intents | None) -> Surroundings:
+    """What the flows may refer to."""
+    routing = _routing(rules)
+    shelf = load_catalogue()
+    return Surroundings(
+        shelf=shelf.with_prompts(intents.prompts(shelf.voices)) if intents else shelf,
+        queues=queue_names(read_source(rules / "queues.yaml")),
+        hours=frozenset(hours.named),
+        attributes=attribute_values(routing),
+        outside=outside_numbers(routing),
+        intents=intents.names if intents else frozenset(),
+        services=KNOWN,
     )
 
 

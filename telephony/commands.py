@@ -248,4 +248,12 @@ class LeaveMessage:
     language: str = "zh-CN"
 
 
-NextStep: typing.TypeAlias = KeepWaiting | TakeOffer | SayGoodbye | LeaveMessage
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoOutside:
+    """Ring a number outside the house; the caller hears music meanwhile."""
+
+    number: str  # digits only
+    ring: int  # seconds
+
+
+NextStep: typing.TypeAlias = KeepWaiting | TakeOffer | SayGoodbye | LeaveMessage | GoOutside

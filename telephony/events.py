@@ -488,6 +488,66 @@ class TranscriptFinished:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DigitsCollected:
+    """A caller typed a number that the menu asked for and took."""
+
+    at: float
+    contact: str
+    node: str
+    name: str  # of the variable
+    digits: str  # stars for what is secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceAsked:
+    """The menu asked a service, such as the shop, and got an answer or none."""
+
+    at: float
+    contact: str
+    node: str
+    service: str
+    result: str  # "" when there was no answer
+    seconds: float
+    why: str = ""  # when there was no answer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WordsHeard:
+    """A caller said in a menu what they want."""
+
+    at: float
+    contact: str
+    node: str
+    words: str  # "" when they could not be recognised
+    intent: str  # "" when none fits
+    confidence: float  # 0-1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageTaken:
+    """A written message to the caller was taken, to be sent in the background."""
+
+    at: float
+    contact: str
+    node: str
+    by: str  # sms, email
+    taken: bool  # False when it could not even be kept
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MenuLeft:
+    """A dialogue with a menu is over."""
+
+    at: float
+    contact: str
+    node: str  # the last one
+    ending: str  # queue, callback, transfer, hang_up, caller_gone
+    solved: bool  # the caller came to a node that solves, and did not ask for a person
+    version: int = 0  # of the menus
+    queue: str = ""  # for queue and callback
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SurveyAnswered:
     """A caller said how satisfied they are; once for each survey that got a score."""
 
@@ -582,6 +642,11 @@ RecordedEvent: typing.TypeAlias = (
     | BreakOverran
     | RecordingFinished
     | TranscriptFinished
+    | DigitsCollected
+    | ServiceAsked
+    | WordsHeard
+    | MessageTaken
+    | MenuLeft
     | SurveyOffered
     | SurveyAnswered
     | MessageRecorded
@@ -790,6 +855,20 @@ class MenuFinished:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OutsideChosen:
+    """The menu puts a caller through to a number outside. Answered with a ``NextStep``.
+
+    A number that is not allowed, and one where nobody answers, leads to the queue.
+    """
+
+    contact: str
+    number: str  # digits only
+    queue: str
+    language: str
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NextStepAsked:
     """The waiting loop's tick. Answered with a ``NextStep``. Proves that the caller waits.
 
@@ -934,6 +1013,7 @@ class TimerFired:
 Question: typing.TypeAlias = (
     CallerArrived
     | MenuFinished
+    | OutsideChosen
     | NextStepAsked
     | KeyPressed
     | OfferReturned

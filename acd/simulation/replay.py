@@ -29,25 +29,45 @@ from telephony.events import (
     CallerLanded,
     CallStage,
     ContactQueued,
+    DigitsCollected,
     EstimateTold,
     InputKept,
     LegHungUp,
+    MenuLeft,
     MenuStepTaken,
+    MessageRecorded,
+    MessageTaken,
     NextStepAsked,
     OfferMade,
     OfferReturned,
     RecordedEvent,
     RecordingFinished,
     RulesChanged,
+    ServiceAsked,
+    SurveyAnswered,
+    SurveyOffered,
     TimerFired,
     TranscriptFinished,
     UnknownEvent,
+    WordsHeard,
     from_plain,
     to_plain,
 )
 
 #: Events that others than the distribution record.
-NOT_DECIDED = (MenuStepTaken, RecordingFinished, TranscriptFinished)
+NOT_DECIDED = (
+    MenuStepTaken,
+    DigitsCollected,
+    ServiceAsked,
+    WordsHeard,
+    MessageTaken,
+    MenuLeft,
+    SurveyOffered,
+    SurveyAnswered,
+    MessageRecorded,
+    RecordingFinished,
+    TranscriptFinished,
+)
 #: Fields that say how a decision is told, not what was decided.
 TOLD = (("reason", OfferMade), ("seconds", EstimateTold))
 #: Kinds of timers whose time the rules say, and by how many seconds they may fire early or late.

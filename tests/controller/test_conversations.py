@@ -11,6 +11,7 @@ from acd.company import load_company
 from acd.distribution import Distribution
 from acd.service import DistributionService
 from controller.conversations import Conversations
+from ivr.ports import World
 from ivr.versions import FlowVersion, load_version
 from telephony.agi import CallerHungUp
 from telephony.clock import Clock
@@ -83,7 +84,7 @@ class Centre:
         self.routes = Conversations(
             menus=Menus(load_version(COMPANY)),
             service=self.service,
-            clock=Clock(),
+            world=World(now=Clock().now),
             may_record=lambda queue: queue == "order",
             recordings=COMPANY,
         ).routes()
@@ -199,7 +200,7 @@ async def test_a_promise_is_given_when_it_is_written_down_and_not_much_later(
         await asyncio.Event().wait()
 
     centre.routes = Conversations(
-        menus=Menus(load_version(COMPANY)), service=centre.service, clock=Clock(),
+        menus=Menus(load_version(COMPANY)), service=centre.service, world=World(now=Clock().now),
         may_record=lambda queue: False, recordings=COMPANY, written=never,
     ).routes()  # fmt: skip
     await centre.run("tick", Channel(HUAWU_QUEUE="logistics", HUAWU_LANGUAGE="zh-CN"))

@@ -4,9 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from textwrap import dedent
 
-from ivr.dialogue import CallerGone
+from ivr.call import MenuEvent
+from ivr.dialogue import Caller, Outcome, run_dialogue
 from ivr.flow import Surroundings
+from ivr.ports import CallerGone, Heard, Recorded, World
 from ivr.prompts import Prompt, PromptShelf, Voice
+from ivr.versions import FlowVersion
+from telephony.events import MenuStepTaken
 
 VOICES = {"zh-CN": Voice("zf_xiaoxiao", 1.0), "en": Voice("af_heart", 1.0)}
 
@@ -92,3 +96,57 @@ class ScriptedLine:
         """Remember how long the menu would wait."""
         self.waits.append(seconds)
         return self._answer()
+
+    async def hear(self, prompts: Sequence[str], *, seconds: float, language: str) -> Heard:
+        """An answer of several characters that is no key is what the caller says."""
+        answer = await self.play(prompts, interruptible=True) or await self.wait_digit(seconds)
+        return Heard(words=answer, spoke=True) if len(answer) > 1 else Heard(key=answer)
+
+    async def record(self, name: str, *, seconds: float, silence: float, end_keys: str) -> Recorded:
+        """An answer of several characters is spoken; else there is nothing but a key."""
+        answer = self._answer()
+        if len(answer) > 1:
+            return Recorded(seconds=3.0, file=f"messages/{name}.wav")
+        return Recorded(seconds=0.0, key=answer)
+
+
+class Walked:
+    """A finished walk: how it came out, what was heard, what was told."""
+
+    def __init__(self, line: ScriptedLine, outcome: Outcome, events: list[MenuEvent]) -> None:
+        self.line, self.outcome, self.events = line, outcome, events
+
+    @property
+    def heard(self) -> list[str]:
+        """What was played, without folders and fingerprints."""
+        return self.line.heard
+
+    @property
+    def steps(self) -> list[tuple[str, str]]:
+        """Node and key of every step."""
+        return [(e.node, e.key) for e in self.events if isinstance(e, MenuStepTaken)]
+
+    def told(self, kind: type) -> list:
+        """The events of a kind, without when and whose."""
+        return [event for event in self.events if isinstance(event, kind)]
+
+
+async def walk(
+    version: FlowVersion,
+    *script: str,
+    number: str = "13800138000",
+    now: float = 0.0,
+    world: World | None = None,
+    **more: str,
+) -> Walked:
+    """Lead a scripted caller through a version."""
+    line, events = ScriptedLine(*script), []
+    outcome = await run_dialogue(
+        line,
+        version,
+        Caller(contact="huawu-1.1", number=number),
+        world or World(now=lambda: now),
+        events.append,
+        **more,
+    )
+    return Walked(line, outcome, events)

@@ -5,12 +5,13 @@ from pathlib import Path
 import pytest
 
 from ivr.customers import Customer, CustomerBook, load_customers
-from ivr.dialogue import Outcome, run_dialogue
-from ivr.flow import Surroundings, load_flow
+from ivr.dialogue import Outcome
+from ivr.flow import Surroundings, load_flow, load_flows
 from ivr.hours import load_hours
 from ivr.versions import FlowVersion, attribute_values
 from store.source import BadFile, parse_source
-from tests.ivr.small_company import ScriptedLine, shelf, write
+from tests.ivr.small_company import shelf, write
+from tests.ivr.small_company import walk as walk_through
 
 FLOW = """
     name: small
@@ -57,14 +58,11 @@ async def walk(folder: Path, *keys: str, number: str = "1") -> Outcome:
     hours.write_text('timezone: Asia/Shanghai\nhours: {always: {daily: ["00:00-24:00"]}}\n')
     version = FlowVersion(
         number=1,
-        flow=load_flow(write(folder, FLOW), around(folder), recorded=False),
+        flows=load_flows([write(folder, FLOW)], around(folder), recorded=False),
         hours=load_hours(hours),
         customers=CustomerBook.of([Customer(number="19900000001", name="孙", level="gold")]),
     )
-    line = ScriptedLine(*keys)
-    return await run_dialogue(
-        line, version, number=number, now=lambda: 0.0, on_step=lambda node, key: None
-    )
+    return (await walk_through(version, *keys, number=number)).outcome
 
 
 async def test_a_later_node_overrides_an_earlier_one(tmp_path: Path) -> None:

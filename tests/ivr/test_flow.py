@@ -36,7 +36,7 @@ def test_a_good_flow_has_no_problem(problems):
         ("{1: order}", "{1: ordre}", 13, "no node 'ordre'"),
         ("person: person", "person: nobody", 4, "no node 'nobody'"),
         ("person: person", "person: hello", 4, "does not lead to a person"),
-        ("queue: order", "queue: ordr", 16, "no queue 'ordr'"),
+        ("queue: order", "queue: ordr", 16, "is no queue 'ordr'"),
         ("{1: order}", "{}", 14, "no caller ever comes to 'order'"),
         ("{1: order}", "{0: order}", 13, "'0' cannot be a key"),
         ("{1: order}", "{'*': order}", 13, "'*' cannot be a key"),

@@ -11,11 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from ivr.dialogue import Ending, Outcome, Reason, run_dialogue
+from ivr.call import MenuEvent
+from ivr.dialogue import Caller, Ending, Outcome, Reason, run_dialogue
 from ivr.line import AgiLine
+from ivr.ports import World
 from ivr.versions import load_version
 from telephony.agi import AgiSession, CallerHungUp, FastAgiServer
 from telephony.ami import AmiLink
+from telephony.events import MenuStepTaken
 from tests.live.bare_asterisk import BareAsterisk, bare_asterisk, free_port
 from tests.telephony.until import until
 
@@ -72,7 +75,10 @@ class Switchboard:
     async def route(self, session: AgiSession) -> None:
         call = self.calls[await session.get_variable("CALLERID(num)") or ""]
 
-        def on_step(node: str, key: str) -> None:
+        def on_step(event: MenuEvent) -> None:
+            if not isinstance(event, MenuStepTaken):
+                return
+            node, key = event.node, event.key
             call.steps.append((node, key))
             call.times.setdefault((node, key), asyncio.get_running_loop().time())
             if act := call.plan.pop((node, key), ""):
@@ -83,9 +89,9 @@ class Switchboard:
         call.outcome = await run_dialogue(
             AgiLine(session, Path("/nonexistent")),
             self.menu,
-            number=call.number,
-            now=lambda: 1_795_233_600.0,  # Saturday noon in Shanghai
-            on_step=on_step,
+            Caller(contact=session.uniqueid, number=call.number),
+            World(now=lambda: 1_795_233_600.0),  # Saturday noon in Shanghai
+            on_step,
         )
         if call.outcome.ending is Ending.QUEUE:
             # What the dialplan would play next exists on this machine.
