@@ -102,7 +102,8 @@ OrderNumber: TypeAlias = Annotated[
 Digits: TypeAlias = Annotated[str, Field(pattern="^[0-9]{1,32}$"), Ways(("digits",))]
 Count: TypeAlias = Annotated[int, Field(ge=0, le=9_999), Ways(("number",))]
 Day: TypeAlias = Annotated[date, Ways(("date",))]
-Moment: TypeAlias = Annotated[AwareDatetime, Ways(("date_time", "date"))]
+Days: TypeAlias = Annotated[int, Field(ge=0, le=9_999), Ways(("days", "number"))]
+Moment: TypeAlias = Annotated[AwareDatetime, Ways(("date_time", "date", "time"))]
 Word: TypeAlias = Annotated[str, Field(pattern="^[a-z][a-z0-9_]{0,39}$"), Ways(("word",))]
 
 OrderState: TypeAlias = Literal["placed", "paid", "shipped", "delivered", "returned", "cancelled"]
@@ -131,7 +132,9 @@ class OrdersOfCaller(Values):
 
     number: OrderNumber
     count: Count
-    numbers: tuple[OrderNumber, ...] = Field(max_length=20)
+    numbers: Annotated[
+        tuple[OrderNumber, ...], Field(max_length=20), Ways(("order_number", "digits"))
+    ]
 
 
 class OrderDetails(Values):
@@ -141,7 +144,7 @@ class OrderDetails(Values):
     state: Annotated[OrderState, Ways(("word",))]
     placed: Day
     amount: Money
-    items: Count
+    items: Annotated[int, Field(ge=0, le=9_999), Ways(("items", "number"))]
     phone: Annotated[str, Field(pattern="^[0-9]{3,20}$")]
     email: Annotated[str, Field(max_length=254)]
 
@@ -166,7 +169,7 @@ class Moving(Values):
 class Stalled(Moving):
     """A parcel that nobody has seen for some days."""
 
-    quiet_days: Count
+    quiet_days: Days
 
 
 class Delivered(Values):
@@ -196,7 +199,7 @@ class TooLate(Values):
     """The last day on which it could be asked for."""
 
     last_day: Day
-    days: Count
+    days: Days
 
 
 class Progress(Values):
@@ -225,7 +228,7 @@ class Promotions(Values):
     name: Word
     since: Day
     until: Day
-    names: tuple[Word, ...] = Field(max_length=20)
+    names: Annotated[tuple[Word, ...], Field(max_length=20), Ways(("word",))]
 
 
 class Customer(Values):

@@ -64,6 +64,17 @@ async def test_a_message_goes_out_while_the_call_goes_on(store: OutboxStore) -> 
     assert provider.taken[0] == (message(), "huawu-1")
 
 
+async def test_a_message_wakes_the_outbox(
+    store: OutboxStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ivr.messages._IDLE", 3600.0)
+    outbox = outbox_of(store, sms=FakeProvider())
+    async with running(outbox):
+        for count in (1, 2):
+            await outbox.send(message())
+            await until(lambda count=count: is_ended(store, LetterState.SENT, count))
+
+
 async def test_what_was_kept_before_the_process_died_is_sent_by_the_next(
     store: OutboxStore,
 ) -> None:
