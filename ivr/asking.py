@@ -41,6 +41,8 @@ QUICK = 0.5
 """Seconds of silence that a caller takes for nothing while a service is asked."""
 PAUSE = 1.5
 """Seconds between two words of comfort while a service is asked: never two in silence."""
+MOST_KEYS = 100
+"""Keys for one number, those that were cleared or meant nothing too: no hand needs so many."""
 SILENCE_AFTER_MESSAGE = 4.0
 """Seconds of silence after which a spoken message counts as over."""
 
@@ -176,8 +178,8 @@ async def _digits(call: Call, node: Collect) -> str | None:
     most = node.least_and_most[1]
     prompts = call.recordings(call.node)
     key = (await call.ask(prompts, node.wait, interruptible=node.interruptible)).key
-    typed = ""
-    while key and not (key == "#" and node.terminator == "#"):
+    typed, pressed = "", 1
+    while key and not (key == "#" and node.terminator == "#") and pressed < MOST_KEYS:
         if key == BACK_KEY:
             if not typed:
                 return None
@@ -187,6 +189,7 @@ async def _digits(call: Call, node: Collect) -> str | None:
         if len(typed) == most:
             break
         key = await call.line.wait_digit(node.between)
+        pressed += 1
     return typed
 
 

@@ -40,6 +40,7 @@ _READABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\([A-Za-z0-9_,-]*\))?")
 # What MSet takes as it stands: nothing that separates, quotes or is looked into.
 _PLAIN = re.compile(r"""[^\x00-\x1f\x7f,="'`\\()\[\]{}$;|]*""")
 _WRITABLE_FUNCTIONS = frozenset({"CHANNEL(language)", "CHANNEL(musicclass)", "TIMEOUT(absolute)"})
+_KEYS = {str(ord(key)): key for key in "0123456789*#ABCD"}
 # Numbers have bounds: Python reads none of thousands of digits.
 _ANSWER = re.compile(
     r"([0-9]{3}) result=(-?[0-9]{0,9})(?![0-9])(?: \((.*)\))?(?: ?endpos=([0-9]{1,15}))?.*",
@@ -100,9 +101,7 @@ class AgiReply:
     @property
     def digit(self) -> str:
         """The key that the result names by its ASCII code, "" for none."""
-        return (
-            chr(int(self.result)) if self.result.isdigit() and 32 < int(self.result) < 127 else ""
-        )
+        return _KEYS.get(self.result, "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -158,6 +158,16 @@ async def test_ten_thousand_digits_are_no_order(tmp_path):
     assert done.line.turns < 40
 
 
+@pytest.mark.parametrize("keys", ["1*", "#", "12345*", "A"])
+@pytest.mark.parametrize("terminator", ["none", '"#"'])
+async def test_ten_thousand_keys_that_are_no_number_end_at_a_person(tmp_path, keys, terminator):
+    flow = COLLECT.replace("length: [4, 6]", f"length: 6\n  terminator: {terminator}")
+    done = await walk(version(tmp_path, flow), *(keys * 10_000))
+    assert collected(done) == []
+    assert done.outcome.queue == "general"
+    assert done.line.turns < 400
+
+
 async def test_a_check_digit_proves_the_number(tmp_path):
     flow = COLLECT.replace("next: bye", "next: bye\n  check: luhn")
     done = await walk(version(tmp_path, flow), *"1234#", "", *"12345")  # then a pause

@@ -5,6 +5,7 @@ the moment in which the dialogue comes to its node, so nothing depends on how fa
 """
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,10 +18,19 @@ from ivr.ports import World
 from ivr.prompts import load_catalogue
 from telephony.agi import AgiSession, FastAgiServer
 from telephony.ami import AmiLink, AmiRefused
-from telephony.events import MenuLeft, MenuStepTaken, MessageRecorded
+from telephony.events import (
+    CallStage,
+    ContactArrived,
+    ContactEnded,
+    MenuLeft,
+    MenuStepTaken,
+    MessageRecorded,
+)
 from tests.ivr.test_hang_ups import HELP, MAIN
 from tests.ivr.test_kinds import ORDER, Answer, version
 from tests.live.bare_asterisk import BareAsterisk, bare_asterisk, free_port
+from tests.live.raw_sip import RawCall
+from tests.live.stack import Scene
 from tests.telephony.until import until
 from tests.tones import tone
 
@@ -213,3 +223,50 @@ async def nothing_is_left(exchange: Exchange, tasks: int, calls: list[Call]) -> 
     async with asyncio.timeout(10):
         while await exchange.link.list("CoreShowChannels"):
             await asyncio.sleep(0.1)
+
+
+# --- the whole system -----------------------------------------------------------------------------
+
+KEYS: dict[str, list[tuple[str, str]]] = {
+    # Node of the example's main flow -> what is pressed at which node before.
+    "greeting": [],
+    "language": [],
+    "main_menu": [("language", "1")],
+    "main_menu in English": [("language", "2")],
+}
+AT_ONCE = 6
+
+
+async def test_callers_of_the_whole_system_hang_up_in_the_menu(scene: Scene) -> None:
+    """Each has ended in the event log, too; the scene proves that nothing is left."""
+
+    async def caller(raw: RawCall, contact: str, leaves: str) -> None:
+        for node, key in KEYS[leaves]:
+            await scene.feed.event(MenuStepTaken, 20, contact=contact, node=node)
+            await asyncio.to_thread(raw.press, key)
+        node = leaves.partition(" ")[0]
+        await scene.feed.event(MenuStepTaken, 30, contact=contact, node=node, key="")
+        await asyncio.to_thread(raw.hang_up)
+        ended = await scene.feed.event(ContactEnded, contact=contact)
+        assert ended.stage is CallStage.MENU
+        left = await scene.feed.event(MenuLeft, contact=contact)
+        assert (left.node, left.ending) == (node, Ending.CALLER_GONE)
+
+    contacts = []
+    with contextlib.ExitStack() as calls:
+        async with asyncio.TaskGroup() as group:
+            for leaves in list(KEYS) * AT_ONCE:
+                raw = calls.enter_context(
+                    RawCall(
+                        port=scene.stack.settings.sip_port,
+                        secret=scene.stack.credentials.sip["trunk"],
+                        target="8000",
+                        sender="<sip:13800138000@127.0.0.1>",
+                    )
+                )
+                assert await asyncio.to_thread(raw.dial) == 200
+                arrived = await scene.feed.event(ContactArrived, number=len(contacts) + 1)
+                contacts.append(arrived.contact)
+                group.create_task(caller(raw, arrived.contact, leaves))
+    for contact in contacts:
+        await scene.record(contact, lambda record: record["summary"]["ended_at"])

@@ -288,6 +288,13 @@ class TestCommands:
         ]
         assert outcome.result == ["1", "", "#", ""]
 
+    @pytest.mark.parametrize("code", [0, 1, 32, 34, 36, 39, 43, 70, 92, 123, 127, 178, 1_000_000])
+    async def test_what_is_no_key_of_a_telephone_is_no_key(self, dialogue, code):
+        outcome = await dialogue(lambda session: session.wait_for_digit(1))
+        await outcome.call.answers(f"200 result={code}\n")
+        await outcome.call.closed()
+        assert outcome.result == ""
+
     async def test_variables(self, dialogue):
         async def action(session):
             await session.set_variable("HUAWU_NEXT", "wait")
