@@ -377,7 +377,12 @@ class Controller:
 
     def _world(self) -> World:
         """What a menu asks of the world."""
-        return World(now=self._clock.now, load=self._queue_load)
+        return World(
+            now=self._clock.now,
+            services=self._self_service.services,
+            load=self._queue_load,
+            send=self._self_service.outbox.send,
+        )
 
     def _queue_load(self, queue: str) -> QueueLoad | None:
         load = self._service.load(queue)

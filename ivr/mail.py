@@ -14,7 +14,8 @@ from aiosmtplib import (
     SMTPRecipientsRefused,
 )
 
-from ivr.messages import Message, NotDelivered
+from ivr.messages import NotDelivered
+from ivr.ports import Message
 
 
 class MailProvider:

@@ -10,13 +10,12 @@ import asyncio
 import contextlib
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from ivr.ports import Unavailable
+from ivr.ports import Message, Unavailable
 from store.outbox import Letter, LetterState, OutboxStore
 from telephony.numbers import plain_number
 
@@ -38,18 +37,6 @@ _IDLE = 5.0
 #: Seconds that an attempt may take beyond its provider's own limit before others try.
 _LEASE = 120.0
 _AT_ONCE = 4
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
-    """A written message to a caller."""
-
-    contact: str
-    by: str
-    """``sms`` or ``email``."""
-    to: str
-    subject: str
-    text: str
 
 
 class NotDelivered(Exception):

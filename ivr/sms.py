@@ -7,7 +7,8 @@ them lead: ``POST {url}`` with ``{"to", "text", "key"}`` and a bearer token. 2xx
 
 import aiohttp
 
-from ivr.messages import Message, NotDelivered
+from ivr.messages import NotDelivered
+from ivr.ports import Message
 
 _REFUSED = {400, 404, 413, 422}
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from ivr.messages import Message
+from ivr.ports import Message
 from store.outbox import LetterState, OutboxStore
 
 
