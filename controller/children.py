@@ -17,6 +17,9 @@ from controller.problems import ProblemError
 from controller.settings import Settings
 from controller.supervisor import Child
 
+#: The processes in which speech becomes words, by name, and our commands that run them.
+_SPEECH = {"hearing": "hear", "transcriber": "transcribe"}
+
 
 def own_command(*words: str) -> list[str]:
     """The words that run one of our own commands in this very environment."""
@@ -26,7 +29,7 @@ def own_command(*words: str) -> list[str]:
 def child_names(settings: Settings) -> list[str]:
     """Names of the processes, in the order of their start."""
     controllers = [own.controller_name for own in settings.each_controller()]
-    return [*(["redis"] if settings.private_redis else []), "asterisk", *controllers, "transcriber"]
+    return [*(["redis"] if settings.private_redis else []), "asterisk", *controllers, *_SPEECH]
 
 
 def children_of(settings: Settings) -> list[Child]:
@@ -37,7 +40,7 @@ def children_of(settings: Settings) -> list[Child]:
         *redis,
         _asterisk(settings, program),
         *map(_controller, settings.each_controller()),
-        Child(name="transcriber", argv=own_command("transcribe")),
+        *(Child(name=name, argv=own_command(command)) for name, command in _SPEECH.items()),
     ]
 
 

@@ -453,6 +453,17 @@ def transcribe() -> None:
 
 
 @app.command(hidden=True)
+def hear() -> None:
+    """The hearing process itself, in the foreground."""
+    from controller.logs import log_to_stdout
+    from recordings.hearing import HearingSettings, run
+
+    settings = _settings()
+    log_to_stdout()
+    _leave(run(HearingSettings(socket=settings.hearing_socket, models=settings.models_dir)))
+
+
+@app.command(hidden=True)
 def supervise() -> None:
     """The supervisor itself, in the foreground (`up` starts it in the background)."""
     from controller.children import children_of

@@ -19,6 +19,7 @@ import structlog
 from acd.service import DistributionService, NotDeciding
 from acd.wishes import ActionRefused
 from ivr.dialogue import Caller, Ending, Outcome, run_dialogue
+from ivr.ears import Ears
 from ivr.line import AgiLine
 from ivr.ports import World
 from ivr.prompts import prompt_path
@@ -76,6 +77,7 @@ class Conversations:
         world: what a menu asks of the world.
         may_record: whether a talk of this queue is to be recorded now.
         recordings: the recordings folder.
+        ears: who hears what callers say.
         written: waits until the live store has all that was decided so far.
     """
 
@@ -87,6 +89,7 @@ class Conversations:
         world: World,
         may_record: Callable[[str], bool],
         recordings: Path,
+        ears: Ears | None = None,
         written: Callable[[], Awaitable[None]] = _at_once,
     ) -> None:
         self._menus = menus
@@ -94,6 +97,7 @@ class Conversations:
         self._world = world
         self._may_record = may_record
         self._recordings = recordings
+        self._ears = ears
         self._written = written
 
     def routes(self) -> Mapping[str, Route]:
@@ -123,7 +127,7 @@ class Conversations:
         known = self._service.contact(contact)
 
         outcome = await run_dialogue(
-            AgiLine(session, self._recordings),
+            AgiLine(session, self._recordings, self._ears),
             self._menus.current,
             Caller(contact=contact, number=caller),
             self._world,

@@ -32,6 +32,7 @@ from acd.service import DistributionService
 from controller.after_calls import after_calls
 from controller.conversations import Conversations
 from controller.credentials import load_credentials
+from controller.ears import AsteriskEars
 from controller.leadership import Leadership
 from controller.logs import log_to_stdout
 from controller.menus import LiveMenu, menu_files
@@ -44,6 +45,7 @@ from dashboards.ports import WebPorts
 from dashboards.server import create_app
 from ivr.ports import QueueLoad, World
 from ivr.versions import FlowVersions
+from recordings.listening import HearingLink
 from recordings.service import RecordingsService
 from store.accounts import Accounts
 from store.database import Database, open_database
@@ -176,6 +178,7 @@ class Controller:
             append=functools.partial(append_event, self._redis),
             now=self._clock.now,
         )
+        self._hearing = HearingLink(settings.hearing_socket, self._expectations)
         self._agi = FastAgiServer(
             Conversations(
                 menus=self._menus,
@@ -183,6 +186,7 @@ class Controller:
                 world=self._world(),
                 may_record=self._may_record,
                 recordings=settings.recordings_dir,
+                ears=AsteriskEars(self._hearing, self._telephone.link),
                 written=self._journal.flushed,
             ).routes(),
             host="127.0.0.1",
@@ -211,6 +215,7 @@ class Controller:
                 for part in (
                     self._leadership.lease.run,
                     self._telephone.run,
+                    self._hearing.run,
                     self._lead,
                     self._keep_looking_at_redis,
                     self._sign_of_life,
@@ -304,6 +309,7 @@ class Controller:
 
     def _take_up_menu(self) -> None:
         if self._menus.take_up():
+            self._hearing.tell_expectations()
             logger.info("menu taken up", version=self._menus.current.number)
 
     def _first_rules(self) -> tuple[Version, Company]:
@@ -340,6 +346,11 @@ class Controller:
         self._telephone.know_queues(company.queues)
         self._service.adopt(company, version=newest.number, author=newest.author)
         logger.info("rules taken up", version=newest.number, author=newest.author)
+
+    def _expectations(self) -> Mapping[str, tuple[str, Sequence[str]]]:
+        """What callers may be expected to say; nothing where a company has no intents."""
+        intents = self._menus.current.intents
+        return intents.expectations() if intents else {}
 
     def _serve_callers(self) -> None:
         self._service.mirror_everybody()

@@ -156,6 +156,11 @@ class Settings(BaseSettings):
         return self.run_dir / "redis.sock"
 
     @property
+    def hearing_socket(self) -> Path:
+        """Where the process listens that hears callers speak."""
+        return self.run_dir / "hearing.sock"
+
+    @property
     def recordings_dir(self) -> Path:
         """Finished recordings; `live/` below it holds those that still grow."""
         return self.state / "recordings"

@@ -3,6 +3,7 @@
     supervisor ─┬─ redis       private redis-server with its append-only file on
                 ├─ asterisk    owns every call
                 ├─ controller  decides; watched: silent for 10 s means hung, and hung is killed
+                ├─ hearing     hears what callers say in the menu
                 └─ transcriber turns finished recordings into text
 
 The controller tells that it is alive with systemd's own protocol (sd_notify(3): `READY=1` and

@@ -64,6 +64,8 @@ class IntentsData(_Shape):
     intents: dict[IntentName, IntentData] = Field(min_length=2)
     none: dict[str, list[_Sentence]] = {}
     """Language to sentences that mean none of the intents."""
+    hints: dict[str, _Sentence] = {}
+    """Language to a text with words that a recogniser should expect."""
     answers: dict[Literal["yes", "no"], dict[str, list[_Sentence]]]
 
 
@@ -152,6 +154,16 @@ class Intents:
         if not said or (rest and taken == 1 and _is_unspaced(language)):
             return None
         return all(said)
+
+    def expectations(self) -> dict[str, tuple[str, tuple[str, ...]]]:
+        """Language to what a recogniser should expect: a text of hints, and whole phrases."""
+        return {
+            language: (
+                self._data.hints.get(language, ""),
+                tuple(text for intent, text in _labelled(self._data, language) if intent),
+            )
+            for language in self._learnt
+        }
 
     def prompts(self, voices: Mapping[str, Voice]) -> Iterator[Prompt]:
         """The questions that make sure, as prompts named `confirm_prompt(intent)`."""

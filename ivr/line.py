@@ -3,8 +3,11 @@
 import logging
 import secrets
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path, PurePath
+from time import monotonic
 
+from ivr.ears import SIGNAL, DeafError, Ears, NoEars, key_or_words
 from ivr.ports import CallerGone, Heard, Recorded
 from telephony.agi import (
     AgiConnectionLost,
@@ -34,15 +37,19 @@ class AgiLine:
 
     Args:
         recordings: the recordings folder, where Asterisk and this process both can reach it.
+        ears: who hears what the caller says; without them only keys count.
     """
 
-    def __init__(self, session: AgiSession, recordings: Path) -> None:
+    def __init__(self, session: AgiSession, recordings: Path, ears: Ears | None = None) -> None:
         self._session = session
         self._recordings = recordings
+        self._ears = ears or NoEars()
 
     async def play(self, prompts: Sequence[str], *, interruptible: bool) -> str:
         """See `Line.play`."""
-        keys = ALL_KEYS if interruptible else ""
+        return await self._play(prompts, ALL_KEYS if interruptible else "")
+
+    async def _play(self, prompts: Sequence[str], keys: str) -> str:
         try:
             for prompt in prompts:
                 try:
@@ -54,17 +61,35 @@ class AgiLine:
             raise CallerGone(str(error)) from error
         return ""
 
+    async def hear(self, prompts: Sequence[str], *, seconds: float, language: str) -> Heard:
+        """See `Line.hear`."""
+        async with AsyncExitStack() as stack:
+            try:
+                listening = await stack.enter_async_context(
+                    self._ears.listen(self._session.channel, language)
+                )
+            except DeafError as error:
+                log.info("only keys count: %s", error)
+                key = await self.play(prompts, interruptible=True)
+                return Heard(key=key or await self.wait_digit(seconds))
+            key = await self._play(prompts, ALL_KEYS + SIGNAL)
+            if key and key != SIGNAL:
+                return Heard(key=key)
+            return await key_or_words(listening, self._wait_key, seconds)
+
     async def wait_digit(self, seconds: float) -> str:
         """See `Line.wait_digit`."""
+        end = monotonic() + seconds
+        key = await self._wait_key(seconds)
+        while key == SIGNAL:  # a late one, of ears that hear no longer
+            key = await self._wait_key(max(0.0, end - monotonic()))
+        return key
+
+    async def _wait_key(self, seconds: float) -> str:
         try:
             return await self._session.wait_for_digit(seconds)
         except _GONE as error:
             raise CallerGone(str(error)) from error
-
-    async def hear(self, prompts: Sequence[str], *, seconds: float, language: str) -> Heard:
-        """See `Line.hear`."""
-        key = await self.play(prompts, interruptible=True) if prompts else ""
-        return Heard(key=key or await self.wait_digit(seconds))
 
     async def record(self, name: str, *, seconds: float, silence: float, end_keys: str) -> Recorded:
         """See `Line.record`. The folder's name tells contact and purpose, nothing more."""

@@ -5,10 +5,11 @@ Also knows where vosk's models lie on the internet, and fetches one.
 
 import hashlib
 import json
+import re
 import shutil
 import urllib.request
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from recordings.recogniser import Segment
 _FEED = audio.RATE // 5  # samples given to the decoder at once
 _FETCH_TIMEOUT = 30.0  # seconds without a byte
 _WITHOUT_BLANKS = ("zh", "ja")
+_LONGEST_WORD = 6  # characters, where no blanks part the words
 
 vosk.SetLogLevel(-1)
 
@@ -37,7 +39,7 @@ class VoskRecogniser:
 
     def recognise(self, path: Path, language: str) -> list[Segment]:
         """See ``Recogniser.recognise``."""
-        blank = "" if language.split("-", maxsplit=1)[0] in _WITHOUT_BLANKS else " "
+        blank = _blank(language)
         self._decoder.Reset()
         found: list[Segment] = []
         zero = self._fed / audio.RATE
@@ -59,6 +61,82 @@ def _segments(result: str, blank: str, zero: float) -> list[Segment]:
             text=blank.join(word["word"] for word in words),
         )
     ]
+
+
+class VoskSentences:
+    """A model for sentences about a narrow subject, decoded while they are spoken.
+
+    The phrases become a grammar: vosk estimates from them which word follows which, and knows no
+    others. Words that the model's vocabulary lacks are left out; a model whose graph is fixed goes
+    without a grammar.
+    """
+
+    def __init__(self, path: Path, *, language: str, phrases: Sequence[str]) -> None:
+        self._blank = _blank(language)
+        self._model = vosk.Model(str(path))
+        words = [spelt for phrase in phrases if (spelt := self._in_vocabulary(phrase))]
+        fixed = not (path / "graph" / "Gr.fst").is_file() and not (path / "Gr.fst").is_file()
+        self._grammar = [json.dumps([*words, "[unk]"], ensure_ascii=False)]
+        if fixed or not words:
+            self._grammar = []
+        self._idle = [self._new_decoder()]
+
+    def sentence(self) -> "VoskSentence":
+        """A new sentence, on a decoder that has been used before if one is free."""
+        decoder = self._idle.pop() if self._idle else self._new_decoder()
+        return VoskSentence(decoder, self._blank, self._idle.append)
+
+    def _new_decoder(self) -> Any:
+        return vosk.KaldiRecognizer(self._model, audio.RATE, *self._grammar)
+
+    def _in_vocabulary(self, phrase: str) -> str:
+        """The phrase in the model's words: the longest that fit, where no blanks part them."""
+        if self._blank:
+            words = re.findall(r"\w+", phrase.lower())
+            return " ".join(word for word in words if self._knows(word))
+        found, at = [], 0
+        letters = "".join(re.findall(r"\w+", phrase))
+        while at < len(letters):
+            sizes = range(min(_LONGEST_WORD, len(letters) - at), 0, -1)
+            size = next((n for n in sizes if self._knows(letters[at : at + n])), 0)
+            found += [letters[at : at + size]] if size else []
+            at += size or 1
+        return " ".join(found)
+
+    def _knows(self, word: str) -> bool:
+        return bool(self._model.vosk_model_find_word(word) >= 0)
+
+
+class VoskSentence:
+    """Implements ``recordings.sentences.Sentence``; gives its decoder back after the words."""
+
+    def __init__(self, decoder: Any, blank: str, done: Callable[[Any], None]) -> None:
+        self._decoder, self._blank, self._done = decoder, blank, done
+        self._said: list[str] = []
+        decoder.Reset()
+
+    def feed(self, samples: audio.Samples) -> None:
+        """See ``Sentence.feed``."""
+        if self._decoder.AcceptWaveform(samples.astype("<i2").tobytes()):
+            self._keep(self._decoder.Result())
+
+    def text(self) -> str:
+        """See ``Sentence.text``."""
+        self._keep(self._decoder.FinalResult())
+        return self._blank.join(self._said)
+
+    def close(self) -> None:
+        """See ``Sentence.close``."""
+        self._done(self._decoder)
+
+    def _keep(self, result: str) -> None:
+        words = [word for word in json.loads(result).get("text", "").split() if word != "[unk]"]
+        self._said += [self._blank.join(words)] if words else []
+
+
+def _blank(language: str) -> str:
+    """What stands between two words."""
+    return "" if language.split("-", maxsplit=1)[0] in _WITHOUT_BLANKS else " "
 
 
 class FetchError(Exception):

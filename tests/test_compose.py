@@ -12,7 +12,7 @@ from controller.settings import ROOT, Settings
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 SERVICES = COMPOSE["services"]
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
-PARTS = ("redis", "asterisk", "controller", "transcriber")
+PARTS = ("redis", "asterisk", "controller", "hearing", "transcriber")
 
 
 def volumes_of(service: str) -> dict[str, str]:
@@ -65,7 +65,7 @@ def test_nothing_is_published_and_binds_are_loopback() -> None:
         assert service["environment"]["HUAWU_BIND"] == "${HUAWU_BIND:-127.0.0.1}"
 
 
-def test_only_who_takes_calls_has_a_network() -> None:
+def test_only_who_takes_or_hears_calls_has_a_network() -> None:
     modes = {name: service["network_mode"] for name, service in SERVICES.items()}
     assert modes == {
         "setup": "none",
@@ -73,6 +73,7 @@ def test_only_who_takes_calls_has_a_network() -> None:
         "transcriber": "none",
         "asterisk": "host",
         "controller": "host",
+        "hearing": "host",
         "standby": "host",
     }
 

@@ -68,7 +68,7 @@ def test_a_start_that_takes_too_long_is_ended(
 def test_nothing_runs(settings: Settings) -> None:
     states = status(settings)
     names = [state.name for state in states]
-    assert names == ["supervisor", "redis", "asterisk", "controller", "transcriber"]
+    assert names == ["supervisor", "redis", "asterisk", "controller", "hearing", "transcriber"]
     assert not any(state.runs for state in states)
     told = json.loads(status_json(settings, states, "why"))
     assert told["ready"] is False

@@ -20,6 +20,7 @@ MODULES = """
 pbx_config app_playback app_senddtmf app_stack app_userevent app_verbose app_dial app_queue app_exec
 func_channel func_strings func_callerid func_logic func_timeout func_global
 res_speech res_agi res_musiconhold res_timing_timerfd
+app_chanspy res_audiosocket chan_audiosocket
 format_wav format_pcm codec_ulaw codec_alaw codec_resample
 bridge_simple bridge_holding bridge_softmix bridge_builtin_features
 """.split()
