@@ -26,6 +26,9 @@ class PlaceRules:
     preferred: str = ""  # an agent's extension
     wait: float = 0.0  # seconds for which the preferred agent alone is waited for
     preferred_by: str = ""  # "rule:NAME"
+    same_agent: bool = False  # the preferred agent is the one who served this caller last
+    to: str = ""  # the queue to which a rule leads instead ...
+    to_by: str = ""  # ... "rule:NAME"
     rules: tuple[str, ...] = ()  # names of all rules that fit, in the order of the file
 
 
@@ -132,11 +135,13 @@ class Company:
         """
         known = self.queues[queue]
         rules = self.rules_for(queue, language, attributes or {})
-        priority, threshold, chosen = known.priority, known.threshold, None
+        priority, threshold = known.priority, known.threshold
+        chosen = led = None
         for rule in rules:
             priority = priority if rule.priority is None else rule.priority
             threshold = threshold if rule.threshold is None else rule.threshold
-            chosen = rule if rule.preferred else chosen
+            chosen = rule if rule.preferred or rule.same_agent else chosen
+            led = rule if rule.to else led
         return PlaceRules(
             priority=self.priority_of(priority),
             threshold=threshold,
@@ -144,6 +149,9 @@ class Company:
             preferred=chosen.preferred or "" if chosen else "",
             wait=chosen.wait if chosen else 0.0,
             preferred_by=f"rule:{chosen.name}" if chosen else "",
+            same_agent=chosen.same_agent if chosen else False,
+            to=led.to or "" if led else "",
+            to_by=f"rule:{led.name}" if led else "",
             rules=tuple(rule.name for rule in rules),
         )
 

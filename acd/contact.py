@@ -106,6 +106,8 @@ class Contact:
     held: float = 0.0  # seconds on hold in this talk, without those of a hold that goes on
     held_since: float = 0.0  # Unix seconds; 0.0: not on hold
     consult: Consult | None = None
+    talk: int = 0  # number of the last talk that an agent has ended; 0 when there is none
+    surveyed: bool = False  # was, or is being, asked how satisfied they are
     doubtful: bool = False  # a move got lost: no offer until the caller's channel is heard of
     promised: float = 0.0  # when a callback was promised that has not ended yet; else 0.0
     attempts: int = 0  # how often the customer was called

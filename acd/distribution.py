@@ -52,8 +52,9 @@ from acd.offers import (
     ride_in_answer,
 )
 from acd.picture import adopt_waiting, fetch_back, picture_taken
-from acd.placing import hold_over, open_rings, place, release_holds, wait_again
+from acd.placing import hold_over, led_to, open_rings, place, release_holds, wait_again
 from acd.supervision import place_wished
+from acd.surveys import survey_of
 from acd.takeover import follow_offers
 from acd.talks import agent_answered, leg_hung_up, pair_parted, part
 from acd.transfers import (
@@ -256,9 +257,10 @@ def _menu_finished(domain: Domain, event: MenuFinished) -> None:
     if not domain.move(contact, "queued"):
         return
     contact.language = event.language
-    kept = resume_place(domain, contact, event.queue)
-    why = "" if kept is None else "resumed"
-    place(domain, contact, event.queue, why=why, place=kept, attributes=event.attributes)
+    queue, why = led_to(domain, contact, event.queue, event.attributes)
+    kept = resume_place(domain, contact, queue)
+    why = why if kept is None else "resumed"
+    place(domain, contact, queue, why=why, place=kept, attributes=event.attributes)
 
 
 def _has_its_answer(domain: Domain, contact_id: str) -> bool:
@@ -291,13 +293,15 @@ def _caller_left_over(domain: Domain, event: CallerLeftOver) -> None:
         part(domain, contact, Party.AGENT)
     elif contact and contact.stage is CallStage.OUTSIDE:
         domain.move(contact, "parted")
+        contact.talk = 0  # it was not the last to speak with them
     elif contact and contact.stage in (CallStage.WAITING, CallStage.OFFERED):
         domain.out.answer = KeepWaiting(language=contact.language)  # was passed on just now
         return
     if contact is None:
         domain.stray("CallerLeftOver")
     language = contact.language if contact else "zh-CN"
-    domain.out.answer = SayGoodbye(say=("goodbye",), language=language)
+    survey = survey_of(domain, contact) if contact else None
+    domain.out.answer = survey or SayGoodbye(say=("goodbye",), language=language)
 
 
 def _timer_fired(domain: Domain, event: TimerFired) -> None:

@@ -31,6 +31,7 @@ def leave_talk(domain: Domain, contact: Contact, by: Party) -> None:
     )
     if agent := domain.agents.get(contact.agent):
         begin_wrap_up(domain, agent, contact)
+    contact.talk = contact.offer
     contact.offer = contact.count = max(contact.count, contact.offer)
     contact.leg, contact.held = "", 0.0
     domain.touch(contact)

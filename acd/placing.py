@@ -229,10 +229,27 @@ def _prefer_by_rule(domain: Domain, contact: Contact, queue: Queue, rules: Place
         by, wait = "rule:sticky", queue.sticky.wait
     if rules.preferred:
         agent_id, by, wait = rules.preferred, rules.preferred_by, rules.wait
+    if rules.same_agent and not rules.preferred and (same := same_agent(domain, contact.caller)):
+        agent_id, by, wait = same, rules.preferred_by, rules.wait
     agent = domain.agents.get(agent_id)
     if agent is None or agent.state is AgentState.SIGNED_OUT or not _may(domain, contact, agent):
         return
     prefer(domain, contact, agent.id, by=by, wait=wait if agent.state in WORTH_WAITING else 0)
+
+
+def same_agent(domain: Domain, caller: str) -> str:
+    """The agent who served this caller within a day and is signed in; "" when there is none."""
+    agent = domain.agents.get(domain.served.last_agent(caller, 1, domain.now) if caller else "")
+    return agent.id if agent and agent.state is not AgentState.SIGNED_OUT else ""
+
+
+def led_to(
+    domain: Domain, contact: Contact, queue_id: str, attributes: Mapping[str, str]
+) -> tuple[str, str]:
+    """The queue for which a caller who chose this one is meant by the rules, and by which."""
+    rules = domain.company.place_rules(queue_id, contact.language, attributes)
+    stays = rules.same_agent and same_agent(domain, contact.caller)
+    return (queue_id, "") if stays or not rules.to else (rules.to, rules.to_by)
 
 
 def _may(domain: Domain, contact: Contact, agent: Agent) -> bool:

@@ -13,7 +13,7 @@ from typing import Annotated
 from pydantic import Field
 
 from acd.ring_checks import exits_of, overflow_cycles, ring_problems
-from acd.rules import AgentProfile, Condition, Queue, Routing, Strict, Word
+from acd.rules import AgentProfile, Condition, Queue, Routing, Rule, Strict, Word
 from store.source import BadFile, Problem, Source, Where, check_source, read_source
 from telephony.numbers import plain_number
 
@@ -315,12 +315,21 @@ def _rules(files: RuleFiles) -> Iterator[Problem]:
         yield from _unknown_class(source, (*at, "priority"), rule.priority, files.routing)
         if rule.preferred:
             yield from _unknown(source, (*at, "preferred"), "agent", rule.preferred, agents)
-        if not (rule.skills or rule.preferred) and rule.priority is rule.threshold is None:
+        if rule.to:
+            yield from _unknown(source, (*at, "to"), "queue", rule.to, queues)
+        if not _changes(rule):
             yield source.problem(
                 at,
                 f"the rule {rule.name} changes nothing",
-                "give it a priority, skills, a preferred agent or a threshold, or remove it",
+                "give it a priority, skills, a threshold, a preferred agent, same_agent or "
+                "another queue (to), or remove it",
             )
+
+
+def _changes(rule: Rule) -> bool:
+    """Does the rule give a contact anything?"""
+    given = (rule.priority, rule.threshold, rule.preferred, rule.to)
+    return bool(rule.skills or rule.same_agent) or any(each is not None for each in given)
 
 
 def _people(files: RuleFiles) -> Iterator[Problem]:

@@ -156,6 +156,14 @@ class Callback(Strict):
     expires: Annotated[int, Field(ge=60, le=7 * 86400)] = 4 * 3600
 
 
+class Survey(Strict):
+    """After a talk that the agent has ended, the caller is asked how satisfied they are."""
+
+    flow: Word  # of ``menus/``
+    share: Annotated[float, Field(gt=0, le=1)] = 1  # of the talks
+    days: Annotated[int, Field(ge=0, le=365)] = 7  # a customer is asked once in so many; 0: always
+
+
 class Announcements(Strict):
     """What a waiting caller is told, every ``every`` seconds."""
 
@@ -182,6 +190,7 @@ class Queue(Strict):
     limits: Limits = Limits()
     callback: Callback | None = None
     announcements: Announcements = Announcements()
+    survey: Survey | Literal[False] | None = None  # None: as ``routing.yaml`` says
     transfer_credit: Annotated[float, Field(ge=0, le=1)] = 1  # share of the time waited before
     record: bool = True
     music: Word = "default"
@@ -241,6 +250,8 @@ class Rule(Strict):
     priority: Priority | None = None
     skills: dict[Word, Level] = {}  # asked for in addition
     preferred: Extension | None = None  # waited for as long as ``wait`` says
+    same_agent: bool = False  # so is the agent who served this customer within a day, if signed in
+    to: Word | None = None  # queued there instead, unless ``same_agent`` has found one
     wait: Annotated[int, Field(ge=0, le=600)] = 20
     threshold: Annotated[float, Field(gt=0, le=3600)] | None = None
 
@@ -287,5 +298,6 @@ class Routing(Strict):
     breaks: list[BreakReason] = []
     misses: Misses = Misses()
     wrap_up: WrapUp = WrapUp()
+    survey: Survey | None = None
     outside: list[Annotated[str, StringConstraints(pattern=r"^[0-9]{2,20}\*?$")]] = []
     """Numbers that a call may be transferred to; one with ``*`` at its end is a prefix."""

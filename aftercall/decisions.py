@@ -1,12 +1,12 @@
 """What a contact's end, a score and a message lead to, as tasks. Pure, deterministic."""
 
-import hashlib
 from collections.abc import Callable, Iterator
 
 from aftercall.rules import FollowUpRule, FollowUps, When
 from aftercall.story import Story
 from store.tasks import Task, TaskKind, task_id
 from telephony.events import MessageRecorded, SurveyAnswered
+from telephony.lots import lot
 
 #: Seconds between two looks for the next moment within a rule's hours, and how far one looks.
 STEP, HORIZON = 900.0, 14 * 86400.0
@@ -59,11 +59,6 @@ def fits(when: When, story: Story) -> bool:
 def drawn(rule: FollowUpRule, contact: str) -> bool:
     """Is this contact in the rule's sample? The same answer each time it is asked."""
     return lot(f"{rule.name}\0{contact}") < rule.share
-
-
-def lot(what: str) -> float:
-    """A number from 0 to below 1 that looks drawn and depends on ``what`` alone."""
-    return int.from_bytes(hashlib.sha256(what.encode()).digest()[:6]) / 2**48
 
 
 def next_open(hours: str, at: float, is_open: IsOpen) -> float:

@@ -192,6 +192,7 @@ class AfterCall:
                     queue=story.queue,
                     agent=story.agent,
                     solved=story.solved,
+                    surveyed=story.surveyed,
                 )
             )
         rules = self._rules()

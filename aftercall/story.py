@@ -14,6 +14,7 @@ from telephony.events import (
     QueueEntryEnded,
     RecordedEvent,
     SurveyAnswered,
+    SurveyOffered,
 )
 
 LOW = 2
@@ -31,6 +32,7 @@ class Story:
     agent: str = ""  # who talked last
     outcome: str = "left_in_menu"  # a word of ``aftercall.rules.OUTCOMES``
     score: int | None = None
+    surveyed: float = 0.0  # Unix seconds; when a score was asked for
     ended: float = 0.0  # Unix seconds
     attributes: dict[str, str] = field(default_factory=dict)
     nodes: set[str] = field(default_factory=set)
@@ -68,8 +70,10 @@ def _tell(story: Story, event: RecordedEvent) -> None:
             story.outcome = event.end.value
         case ContactAnswered() | AgentJoined():
             story.queue, story.agent, story.outcome = event.queue, event.agent, "answered"
+        case SurveyOffered():
+            story.surveyed = event.at
         case SurveyAnswered():
-            story.score = event.score
+            story.score, story.surveyed = event.score, story.surveyed or event.at
         case ContactEnded():
             story.ended = event.at
         case _:

@@ -277,7 +277,7 @@ class Controller:
         """
         now = self._clock.now()
         queues = self._service.company.queues.values()
-        days = max((queue.sticky.days for queue in queues if queue.sticky), default=0)
+        days = max((queue.sticky.days for queue in queues if queue.sticky), default=1)
         try:
             talks = await self._log.of_kind("TalkEnded", now - TALKS, now)
             self._service.remember((), [event for _, event in talks])

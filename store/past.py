@@ -30,6 +30,7 @@ class PastContact:
     queue: str  # the last one, "" without
     agent: str  # who talked last, "" without
     solved: bool
+    surveyed: float = 0.0  # when the caller was asked how satisfied they are, 0 never
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +80,21 @@ class PastStore:
             last_solved=bool(rows[0].solved) if rows else True,
             open_task_queues=queues,
         )
+
+    async def surveyed_since(self, caller: str, now: float, days: int) -> bool:
+        """Was the caller with this plain number asked for a score within so many days?"""
+        since = now - days * DAY
+        asked = (
+            select(past_contacts.c.contact)
+            .where(
+                past_contacts.c.caller == caller,
+                past_contacts.c.ended > since,
+                past_contacts.c.surveyed > since,
+            )
+            .limit(1)
+        )
+        async with self._database.read() as connection:
+            return (await connection.execute(asked)).first() is not None
 
     # -- how far the log was read ----------------------------------------------------------------
 

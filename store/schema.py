@@ -142,6 +142,8 @@ past_contacts = Table(
     Column("queue", String(64), nullable=False),  # the last one, "" without
     Column("agent", String(64), nullable=False),  # who talked last, "" without
     Column("solved", Boolean, nullable=False),
+    # When the caller was asked how satisfied they are, 0 never.
+    Column("surveyed", Double, nullable=False, server_default="0"),
     Index("ix_past_contacts_caller_ended", "caller", "ended"),
 )
 

@@ -256,4 +256,19 @@ class GoOutside:
     ring: int  # seconds
 
 
-NextStep: typing.TypeAlias = KeepWaiting | TakeOffer | SayGoodbye | LeaveMessage | GoOutside
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskSurvey:
+    """Ask how satisfied the caller is with the talk that has just ended, then say goodbye."""
+
+    flow: str  # of the menu
+    days: int  # a customer who was asked within so many days is not asked; 0: everybody is
+    language: str
+    caller: str
+    queue: str  # of the talk
+    agent: str  # who talked
+    offer: int  # number of the talk
+
+
+NextStep: typing.TypeAlias = (
+    KeepWaiting | TakeOffer | SayGoodbye | LeaveMessage | GoOutside | AskSurvey
+)
