@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from ivr.ports import HISTORY
 from store.past import Past, PastStore
 from telephony.numbers import plain_number
 
@@ -70,14 +71,15 @@ class CallerPast:
         return found
 
     def facts(self, past: Past) -> Mapping[str, bool | int | str]:
-        """What a menu's branches may ask for, by the names of its variables."""
-        return {
-            "history.contacts": past.contacts,
-            "history.queue": past.last_queue,
-            "history.agent": past.last_agent,
-            "history.solved": past.last_solved,
-            "history.complaint": self.has_complaint(past),
-        }
+        """What a menu's branches may ask for, by the names of its values."""
+        found = (
+            past.contacts,
+            past.last_queue,
+            past.last_agent,
+            past.last_solved,
+            self.has_complaint(past),
+        )
+        return dict(zip(HISTORY, found, strict=True))
 
     async def _soon(self, answer: Awaitable[T], otherwise: T) -> T:
         try:

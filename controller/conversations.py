@@ -18,6 +18,7 @@ import structlog
 
 from acd.service import DistributionService, NotDeciding
 from acd.wishes import ActionRefused
+from controller.caller_past import CallerPast
 from ivr.dialogue import Caller, Ending, Outcome, run_dialogue
 from ivr.ears import Ears
 from ivr.line import AgiLine
@@ -26,7 +27,15 @@ from ivr.prompts import prompt_path
 from ivr.versions import FlowVersion
 from telephony.agi import AgiError, AgiSession
 from telephony.attributes import attributes_to_variable
-from telephony.commands import GoOutside, KeepWaiting, LeaveMessage, NextStep, SayGoodbye, TakeOffer
+from telephony.commands import (
+    AskSurvey,
+    GoOutside,
+    KeepWaiting,
+    LeaveMessage,
+    NextStep,
+    SayGoodbye,
+    TakeOffer,
+)
 from telephony.events import (
     AgentState,
     AgentWish,
@@ -39,6 +48,7 @@ from telephony.events import (
     OfferReturned,
     OutsideChosen,
     OutsideReturned,
+    SurveyOffered,
 )
 from telephony.translate import ENTRY_VARIABLES, offer_end
 
@@ -78,6 +88,7 @@ class Conversations:
         may_record: whether a talk of this queue is to be recorded now.
         recordings: the recordings folder.
         ears: who hears what callers say.
+        past: what is known of callers; None: nothing.
         written: waits until the live store has all that was decided so far.
     """
 
@@ -90,6 +101,7 @@ class Conversations:
         may_record: Callable[[str], bool],
         recordings: Path,
         ears: Ears | None = None,
+        past: CallerPast | None = None,
         written: Callable[[], Awaitable[None]] = _at_once,
     ) -> None:
         self._menus = menus
@@ -98,6 +110,7 @@ class Conversations:
         self._may_record = may_record
         self._recordings = recordings
         self._ears = ears
+        self._past = past
         self._written = written
 
     def routes(self) -> Mapping[str, Route]:
@@ -109,6 +122,7 @@ class Conversations:
             "offer-ended": _quietly(self._offer_ended),
             "outside-ended": _quietly(self._outside_ended),
             "after": _quietly(self._after),
+            "survey": _quietly(self._survey),
             "feature": _quietly(self._feature),
         }
 
@@ -124,15 +138,32 @@ class Conversations:
             await self._tick(session, self._entry(contact))
             return
 
-        known = self._service.contact(contact)
+        who = await self._caller(contact, caller)
+        await self._talk(session, who, start=node)  # which is set by a transfer
 
+    async def _caller(self, contact: str, number: str) -> Caller:
+        """Who calls, and what is known of them already."""
+        if self._past is None:
+            return Caller(contact=contact, number=number)
+        past = await self._past.of(number)
+        attributes = self._past.attributes(past)
+        return Caller(
+            contact=contact,
+            number=number,
+            known=self._past.facts(past),
+            attributes=self._service.company.declared(attributes),
+        )
+
+    async def _talk(self, session: AgiSession, caller: Caller, *, start: str) -> None:
+        """Lead a caller through the menu, and do what comes of it."""
+        known = self._service.contact(caller.contact)
         outcome = await run_dialogue(
             AgiLine(session, self._recordings, self._ears),
             self._menus.current,
-            Caller(contact=contact, number=caller),
+            caller,
             self._world,
             self._service.record,
-            start=node,  # set by a transfer
+            start=start,
             language=known.language if known else "",
         )
         match outcome.ending:
@@ -249,7 +280,42 @@ class Conversations:
         await self._reply(session, answer, entry=self._entry(session.uniqueid))
 
     async def _after(self, session: AgiSession) -> None:
-        await self._reply(session, self._service.ask(CallerLeftOver(contact=session.uniqueid)))
+        answer = self._service.ask(CallerLeftOver(contact=session.uniqueid))
+        if isinstance(answer, AskSurvey) and not await self._may_ask(answer):
+            answer = SayGoodbye(say=("goodbye",), language=answer.language)
+        await self._reply(session, answer)
+
+    async def _may_ask(self, survey: AskSurvey) -> bool:
+        """Is there such a flow, and was the customer left alone for long enough?"""
+        if survey.flow not in self._menus.current.flows.by_name:
+            log.error("there is no menu %s to ask how satisfied callers are", survey.flow)
+            return False
+        past = self._past
+        return past is None or not await past.asked_within(survey.caller, survey.days)
+
+    async def _survey(self, session: AgiSession) -> None:
+        """Ask about the talk that has just ended; who is here a second time has been asked."""
+        contact = self._service.contact(session.uniqueid)
+        flow = self._menus.current.flows.by_name.get((*session.arguments, "")[0])
+        if contact is None or flow is None:
+            return  # the dialplan says goodbye
+        self._service.record(
+            SurveyOffered(
+                at=self._world.now(),
+                contact=contact.id,
+                queue=contact.queue,
+                agent=contact.agent,
+                offer=contact.talk,
+            )
+        )
+        caller = Caller(
+            contact=contact.id,
+            number=contact.caller,
+            queue=contact.queue,
+            agent=contact.agent,
+            offer=contact.talk,
+        )
+        await self._talk(session, caller, start=f"{flow.data.name}/{flow.data.start}")
 
     async def _reply(
         self,
@@ -284,6 +350,8 @@ class Conversations:
                     "HUAWU_SAY": "&".join(first),
                     "HUAWU_NEXT": "outside",
                 }
+            case AskSurvey():
+                variables = {"HUAWU_ABOUT": step.flow, "HUAWU_NEXT": "survey"}
             case LeaveMessage():
                 variables = {"HUAWU_NEXT": "message"}
             case None:

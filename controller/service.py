@@ -30,6 +30,7 @@ from acd.company import Company, load_company
 from acd.distribution import Distribution
 from acd.service import DistributionService
 from controller.after_calls import after_calls
+from controller.caller_past import CallerPast
 from controller.conversations import Conversations
 from controller.credentials import load_credentials
 from controller.ears import AsteriskEars
@@ -62,6 +63,7 @@ from store.live import (
     last_stream_id,
     load,
 )
+from store.past import PastStore
 from store.sessions import Sessions
 from store.source import BadFile
 from store.tasks import TaskStore
@@ -187,6 +189,7 @@ class Controller:
                 may_record=self._may_record,
                 recordings=settings.recordings_dir,
                 ears=AsteriskEars(self._hearing, self._telephone.link),
+                past=CallerPast(PastStore(self._database), self._clock.now),
                 written=self._journal.flushed,
             ).routes(),
             host="127.0.0.1",

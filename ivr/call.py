@@ -6,7 +6,7 @@ want. Both speak through a `Call`.
 
 import logging
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeAlias
@@ -57,6 +57,10 @@ class Caller:
     """Of the talk before, for a survey about it; so are `agent` and `offer`."""
     agent: str = ""
     offer: int = 0
+    known: Mapping[str, Value] = field(default_factory=dict)
+    """Values that the call has from its beginning: `ivr.ports.HISTORY`."""
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    """So are these, for the distribution."""
 
 
 @dataclass(slots=True)

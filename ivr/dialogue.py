@@ -123,6 +123,8 @@ async def run_dialogue(
         node=node,
         language=language if language in flow.data.languages else default_language(flow),
         customer=version.customers.find(caller.number),
+        values=dict(caller.known),
+        attributes=dict(caller.attributes),
     )
     walk = _Walk(call)
     try:

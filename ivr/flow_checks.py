@@ -26,7 +26,7 @@ from ivr.nodes import (
     edges,
     spoken_texts,
 )
-from ivr.ports import Service
+from ivr.ports import HISTORY, Service
 from ivr.prompts import PromptShelf
 from ivr.texts import WORD, BadText, Placeholder, pieces
 from store.source import Problem, Source, Where
@@ -243,7 +243,7 @@ def _subjects(one: Checked, at: Where, when: When, around: Surroundings) -> Iter
 
 
 #: Values that every call has.
-ALWAYS = ("caller", "language", "customer.level", "customer.name")
+ALWAYS = ("caller", "language", "customer.level", "customer.name", *HISTORY)
 
 
 def _values(one: Checked, around: Surroundings) -> set[str]:

@@ -58,6 +58,16 @@ class Services(Protocol):
         """
 
 
+HISTORY = (
+    "history.contacts",  # how many there were within 24 hours
+    "history.queue",  # the last one of those
+    "history.agent",  # who spoke with the caller last, within 24 hours
+    "history.solved",  # the last contact; true when there was none
+    "history.complaint",  # whether a complaint is open
+)
+"""Values that tell what a caller was here for before."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heard:
     """What came from a caller: a key, or words."""

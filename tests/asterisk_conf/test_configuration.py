@@ -143,7 +143,7 @@ def test_every_agi_is_bounded_and_has_a_way_on(dialplan: dict[str, Lines]) -> No
                     extension,
                 )
                 asked += 1
-    assert asked == 8
+    assert asked == 9
 
 
 def test_phones_reach_exact_numbers_only(dialplan: dict[str, Lines]) -> None:
