@@ -33,6 +33,8 @@ def reload_menu(settings: Settings, author: str) -> Change:
     change.compare(before)
     if change.problems and not check_company(settings.company):
         change.notes.append("queues.yaml and routing.yaml are newer: ./huawu rules reload first")
+    if change.version:
+        change.notes += map(str, files.load(change.version).flows.warnings)
     return change
 
 

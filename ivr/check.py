@@ -22,10 +22,11 @@ def check_company(company: Path) -> list[Problem]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the problems. Returns 0 when there is none, else 1."""
+    """Print the problems. Returns 0 when there is none but warnings, else 1."""
     parser = argparse.ArgumentParser(
         prog="huawu ivr check",
-        description="Check the voice menu: shape, ways, texts, recordings.",
+        description="Check the voice menu: shape, ways, texts, recordings. Warnings are printed, "
+        "too, and do not count.",
         epilog="example: ./huawu ivr check --company company",
     )
     parser.add_argument("--company", type=Path, default=ROOT / "company", help="the YAML files")
@@ -37,10 +38,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{len(problems)} problem(s); callers keep the menu they have", file=sys.stderr)
         return 1
     version = load_version(options.company)
-    for warning in version.hours.warnings(datetime.now(version.hours.zone).date()):
+    today = datetime.now(version.hours.zone).date()
+    for warning in [*version.flows.warnings, *version.hours.warnings(today)]:
         print(warning, file=sys.stderr)
-    count = len(list(version.flow.shelf))
-    print(f"the menu is good: {len(version.flow.nodes)} nodes, {count} recordings")
+    flows, count = version.flows, len(list(version.flow.shelf))
+    print(
+        f"the menu is good: {len(flows.by_name)} flow(s), {len(flows.places)} nodes, "
+        f"{count} recordings, {len(flows.warnings)} warning(s)"
+    )
     return 0
 
 

@@ -1,9 +1,10 @@
 """Voice menus as data: reading flow files, and everything that they may not say.
 
 A flow is a graph of nodes; one flow is the main one, others are called from it. This module reads
-flows and says for every mistake the file, the line and the mend (``ivr/flow_checks.py`` finds the
-mistakes that are more than a wrong shape); ``ivr/dialogue.py`` walks them with a caller. Pure but
-for reading the files: no clock, no network.
+flows and says for every mistake the file, the line and the mend: ``ivr/flow_checks.py`` finds
+names that name nothing and words that are missing, ``ivr/road_checks.py`` where callers get lost,
+``ivr/question_checks.py`` keys that do not fit their text. ``ivr/dialogue.py`` walks the flows
+with a caller. Pure but for reading the files: no clock, no network.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,9 +13,11 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from ivr.flow_checks import Checked, Surroundings, graph_problems, local_problems
+from ivr.flow_checks import Checked, Surroundings, local_problems
 from ivr.nodes import KINDS, FlowData, Node, Queue, spoken_texts
 from ivr.prompts import Prompt, PromptShelf
+from ivr.question_checks import question_problems
+from ivr.road_checks import road_problems
 from ivr.texts import BadText, Fixed, Piece, is_plain, pieces
 from store.source import BadFile, Problem, Source, Where, read_source
 
@@ -128,7 +131,8 @@ def _load(checked: tuple[Checked, ...], around: Surroundings, recorded: bool) ->
     for one in checked:
         problems += local_problems(one, checked, around)
     if not problems:  # what follows from a loose end is not complained about a second time
-        problems += graph_problems(checked)
+        problems += road_problems(checked, around.entries)
+        problems += (found for one in checked for found in question_problems(one))
     texts = {one.data.name: _texts(one, problems) for one in checked}
     shelf = around.shelf.with_prompts(
         prompt for one in checked for prompt in _prompts(one, texts[one.data.name], around.shelf)
@@ -214,6 +218,9 @@ def _shape_problem(source: Source, item: tuple[Where, str, str, object]) -> Prob
             f"'{name}' cannot be a key of a menu",
             ("use 1 to 9 or #; 0 always leads to a person and * goes back"),
         )
+    elif type_ == "string_type" and isinstance(value, bool):
+        text = f"'{name}' is true or false"
+        mend = 'on, off, yes and no mean that in YAML: choose another word, or write "on"'
     elif type_ == "string_pattern_mismatch":
         text, mend = f"'{value}' is no name", "use small letters a-z, digits and _"
     else:

@@ -28,6 +28,7 @@ from ivr.nodes import (
 )
 from ivr.ports import HISTORY, Service
 from ivr.prompts import PromptShelf
+from ivr.roads import Place, reach
 from ivr.texts import WORD, BadText, Placeholder, pieces
 from store.source import Problem, Source, Where
 
@@ -55,6 +56,8 @@ class Surroundings:
     """What callers may be understood to want."""
     outside: Collection[str] = ()
     """Numbers to which a call may be transferred; * at the end: all that begin so."""
+    entries: Collection[str] = ()
+    """Flows to which callers come not only from another one: after a talk, in an emergency."""
 
 
 def local_problems(
@@ -303,8 +306,15 @@ def _needs_all(data: FlowData, name: str) -> bool:
 
     One that a caller meets only before choosing a language may greet in one language alone.
     """
-    choices = [node.next for node in data.nodes.values() if isinstance(node, Language)]
-    return not choices or any(name in reach(data, after) for after in choices)
+
+    def on(place: Place) -> Iterator[Place]:
+        for _, target in edges(data.nodes[place[1]], data.person or ""):
+            if target in data.nodes:
+                yield data.name, target
+
+    place = (data.name, name)
+    choices = [(data.name, n) for n, node in data.nodes.items() if isinstance(node, Language)]
+    return not choices or any(place in reach(choice, on) for choice in choices)
 
 
 def _value_problems(one: Checked, around: Surroundings) -> Iterator[Problem]:
@@ -338,59 +348,3 @@ def _placeholder(
             f"'{piece.variable}' is to be spoken as a word, and the flow has none",
             "say how it is spoken, {name:way}, or add 'words:'",
         )
-
-
-# ---- graph ----
-
-
-def reach(data: FlowData, start: str) -> set[str]:
-    """Every node that a caller can come to from `start`, itself included."""
-    found: set[str] = set()
-    todo = [start]
-    while todo:
-        name = todo.pop()
-        if name not in found and name in data.nodes:
-            found.add(name)
-            todo += [to for _, to in edges(data.nodes[name], data.person or "")]
-    return found
-
-
-def graph_problems(all_: Sequence[Checked]) -> Iterator[Problem]:
-    """Nodes nobody comes to, and rings in which a caller would go round for ever."""
-    for one in all_:
-        data, source = one.data, one.source
-        reached = reach(data, data.start) | ({data.person} if data.person else set())
-        for name in data.nodes:
-            if name not in reached:
-                yield source.problem(
-                    ("nodes", name),
-                    f"no caller ever comes to '{name}'",
-                    "lead some key or branch to it, or remove it",
-                )
-        for ring in _rings(data):
-            yield source.problem(
-                ("nodes", ring[0]),
-                "a caller who comes here never gets out: " + " → ".join([*ring, ring[0]]),
-                "let one of them lead to a menu, a queue or a hang_up",
-            )
-
-
-def _rings(data: FlowData) -> list[list[str]]:
-    """Circles of nodes that ask the caller nothing (a menu always has its way to a person)."""
-    rings: list[list[str]] = []
-    done: set[str] = set()
-
-    def walk(name: str, path: list[str]) -> None:
-        if name in path:
-            rings.append(path[path.index(name) :])
-            return
-        node = data.nodes[name]
-        if name in done or isinstance(node, Menu | Language | Collect | Survey | Voicemail):
-            return
-        for _, target in edges(node, data.person or ""):
-            walk(target, [*path, name])
-        done.add(name)
-
-    for name in data.nodes:
-        walk(name, [])
-    return rings

@@ -7,7 +7,7 @@ kept one is what every controller goes by. Recordings are not kept with it: `ivr
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from ivr.hours import OpeningHours, load_hours
 from ivr.intents import Intents, load_intents
 from ivr.prompts import load_catalogue
 from ivr.shop.services import KNOWN
-from store.source import BadFile, Problem, Source, read_source
+from store.source import BadFile, Plain, Problem, Source, read_source
 from store.versions import Version, Versions
 
 log = logging.getLogger(__name__)
@@ -70,6 +70,17 @@ def outside_numbers(source: Source | None) -> tuple[str, ...]:
     return tuple(str(number) for number in allowed) if isinstance(allowed, list) else ()
 
 
+def flows_named(data: Plain) -> Iterator[str]:
+    """Every flow that a file names, at whatever depth (``survey: {flow: after_talk}``)."""
+    if isinstance(data, dict):
+        if isinstance(flow := data.get("flow"), str):
+            yield flow
+        data = list(data.values())
+    if isinstance(data, list):
+        for part in data:
+            yield from flows_named(part)
+
+
 def _routing(company: Path) -> Source | None:
     file = company / "routing.yaml"
     return read_source(file) if file.exists() else None
@@ -84,7 +95,7 @@ def load_version(
     """
     hours = load_hours(company / "hours.yaml")
     intents = load_intents(file) if (file := company / "intents.yaml").exists() else None
-    around = _around(rules or company, hours, intents)
+    around = _around(company, rules or company, hours, intents)
     main = company / MAIN_MENU
     others = [file for file in sorted(main.parent.glob("*.yaml")) if file != main]
     return FlowVersion(
@@ -96,18 +107,24 @@ def load_version(
     )
 
 
-def _around(rules: Path, hours: OpeningHours, intents: Intents | None) -> Surroundings:
+def _around(
+    company: Path, rules: Path, hours: OpeningHours, intents: Intents | None
+) -> Surroundings:
     """What the flows may refer to."""
-    routing = _routing(rules)
+    routing, queues = _routing(rules), read_source(rules / "queues.yaml")
+    emergency = read_source(file) if (file := company / "emergency.yaml").exists() else None
     shelf = load_catalogue()
     return Surroundings(
         shelf=shelf.with_prompts(intents.prompts(shelf.voices)) if intents else shelf,
-        queues=queue_names(read_source(rules / "queues.yaml")),
+        queues=queue_names(queues),
         hours=frozenset(hours.named),
         attributes=attribute_values(routing),
         outside=outside_numbers(routing),
         intents=intents.names if intents else frozenset(),
         services=KNOWN,
+        entries=frozenset(
+            name for one in (routing, queues, emergency) if one for name in flows_named(one.data)
+        ),
     )
 
 

@@ -24,3 +24,24 @@ def test_a_problem_is_printed_with_place_and_mend(tmp_path, capsys):
     assert "there is no node 'whom'" in said
     assert "mend: nodes are" in said
     assert "1 problem(s)" in said
+
+
+def test_a_warning_is_printed_and_does_not_count(tmp_path, capsys):
+    company = tmp_path / "company"
+    shutil.copytree(COMPANY, company, ignore=shutil.ignore_patterns("*.wav"))
+    file = company / "menus" / "main.yaml"
+    file.write_text(file.read_text("utf-8").replace("5: complaints", "5: returns"), "utf-8")
+    (company / "menus" / "complaints.yaml").write_text(
+        "name: complaints\nstart: complaints\nlanguages: [zh-CN, en]\nnodes:\n"
+        "  complaints: {kind: queue, queue: complaints}\n",
+        "utf-8",
+    )
+    text = file.read_text("utf-8")
+    start = text.index("  complaints:\n")
+    file.write_text(text[:start] + text[text.index("  person:\n") :], "utf-8")
+    assert main(["--company", str(company)]) == 0
+    out, err = capsys.readouterr()
+    assert "warning: keys 4 and 5 both lead to 'returns'" in err
+    assert "warning: no caller comes to the flow 'complaints'" in err
+    assert "2 flow(s)" in out
+    assert "2 warning(s)" in out

@@ -33,6 +33,7 @@ def test_a_good_flow_has_no_problem(problems):
     [
         ("start: hello", "start: helo", 2, "no node 'helo'"),
         ("next: choice", "next: choise", 9, "no node 'choise'"),
+        ("next: choice", "next: on", 9, "'next' is true or false"),
         ("{1: order}", "{1: ordre}", 13, "no node 'ordre'"),
         ("person: person", "person: nobody", 4, "no node 'nobody'"),
         ("person: person", "person: hello", 4, "does not lead to a person"),

@@ -356,12 +356,12 @@ async def test_a_message_leaves_in_the_background(tmp_path):
 
 async def test_a_message_to_nobody_and_one_that_cannot_be_kept(tmp_path):
     flow = version(
-        tmp_path, "begin: {kind: send, by: sms, message: {zh-CN: 详情见网站}, next: done}"
+        tmp_path, "begin: {kind: send, by: sms, message: {zh-CN: 详情见网站}, next: person}"
     )
     for number in ("", "13800138000"):
         done = await walk(flow, number=number)
         assert [event.taken for event in done.told(MessageTaken)] == [False]
-        assert done.outcome.node == "done"
+        assert done.outcome.node == "person"
 
 
 VOICEMAIL = """
