@@ -33,6 +33,11 @@ ivr = typer.Typer(
 )
 user = typer.Typer(help="Web accounts: list, add, new password, close.", no_args_is_help=True)
 app.add_typer(ivr, name="ivr")
+emergency = typer.Typer(
+    help="An announcement or another flow in front of everything, or of a queue.",
+    no_args_is_help=True,
+)
+ivr.add_typer(emergency, name="emergency")
 app.add_typer(user, name="user")
 rules = typer.Typer(
     help="Queues, agents and routing: check the files, take them into use, go back.",
@@ -63,11 +68,12 @@ def _can_be_mended(error: Exception) -> bool:
     if isinstance(error, ProblemError):
         return True
     # Imported here, because these rooms take a second to load and most commands need none.
+    from ivr.emergency import CannotSwitch
     from store.database import DatabaseAddressError
     from store.source import BadFile
     from store.versions import NoSuchVersion
 
-    return isinstance(error, BadFile | DatabaseAddressError | NoSuchVersion)
+    return isinstance(error, BadFile | CannotSwitch | DatabaseAddressError | NoSuchVersion)
 
 
 def _settings() -> "Settings":
@@ -279,6 +285,54 @@ def ivr_versions() -> None:
     from controller.menus import menu_files
 
     _list_versions(menu_files(_settings()).kept)
+
+
+@emergency.command("on", epilog="Example: ./huawu ivr emergency on delays --queue logistics")
+def emergency_on(
+    preset: Annotated[str, typer.Argument(help="A name that `status` lists.")] = "",
+    *,
+    say: Annotated[str, typer.Option(help="A prompt instead of a preset.")] = "",
+    flow: Annotated[str, typer.Option(help="A flow instead of a preset.")] = "",
+    then: Annotated[str, typer.Option(help="go_on, hang_up or voicemail")] = "",
+    queue: Annotated[str, typer.Option(help="Only in front of this queue.")] = "",
+    note: Annotated[str, typer.Option(help="Why.")] = "",
+    author: _AUTHOR = "",
+) -> None:
+    """Put an announcement or another flow in front of all callers, at once."""
+    from controller.change import author_or
+    from controller.emergencies import at_the_terminal
+    from ivr.emergency import EVERYTHING
+
+    switch = at_the_terminal(_settings())
+    action = switch.wanted(preset=preset, say=say, flow=flow, then=then)
+    switch.switch_on(queue or EVERYTHING, action, author=author_or(author), note=note)
+    print(f"on, in front of {queue or EVERYTHING}: for every caller from now on")
+
+
+@emergency.command("off", epilog="Example: ./huawu ivr emergency off --queue logistics")
+def emergency_off(
+    queue: Annotated[str, typer.Option(help="In front of this queue.")] = "",
+    note: Annotated[str, typer.Option(help="Why.")] = "",
+    author: _AUTHOR = "",
+) -> None:
+    """Take away what stands in front of all callers, or of a queue."""
+    from controller.change import author_or
+    from controller.emergencies import at_the_terminal
+    from ivr.emergency import EVERYTHING
+
+    switch = at_the_terminal(_settings())
+    switch.switch_off(queue or EVERYTHING, author=author_or(author), note=note)
+    print(f"off, in front of {queue or EVERYTHING}")
+
+
+@emergency.command("status", epilog="Example: ./huawu ivr emergency status")
+def emergency_status() -> None:
+    """What is on, what can be switched on, and who switched before."""
+    from controller.emergencies import at_the_terminal, status_lines
+
+    settings = _settings()
+    for line in status_lines(at_the_terminal(settings), settings.secrets_file):
+        print(line)
 
 
 @app.command(epilog="Example: ./huawu simulate company/traffic.yaml --days 20 --out var/simulation")

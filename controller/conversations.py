@@ -12,19 +12,20 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 import structlog
 
 from acd.service import DistributionService, NotDeciding
 from acd.wishes import ActionRefused
 from controller.caller_past import CallerPast
-from ivr.dialogue import Caller, Ending, Outcome, run_dialogue
+from controller.in_front import OFF_CODE, ON_CODE, InFront, Menus
+from ivr.dialogue import Caller, CallerGone, Ending, Outcome, run_dialogue
 from ivr.ears import Ears
+from ivr.emergency import EVERYTHING
 from ivr.line import AgiLine
 from ivr.ports import World
 from ivr.prompts import prompt_path
-from ivr.versions import FlowVersion
 from telephony.agi import AgiError, AgiSession
 from telephony.attributes import attributes_to_variable
 from telephony.commands import (
@@ -70,14 +71,6 @@ async def _at_once() -> None:
     """Nothing has to be waited for."""
 
 
-class Menus(Protocol):
-    """The callers' menus."""
-
-    @property
-    def current(self) -> FlowVersion:
-        """The version for a caller who arrives now."""
-
-
 class Conversations:
     """All routes of the FastAGI server.
 
@@ -87,6 +80,7 @@ class Conversations:
         world: what a menu asks of the world.
         may_record: whether a talk of this queue is to be recorded now.
         recordings: the recordings folder.
+        front: what is put in front of callers in an emergency.
         ears: who hears what callers say.
         past: what is known of callers; None: nothing.
         written: waits until the live store has all that was decided so far.
@@ -100,6 +94,7 @@ class Conversations:
         world: World,
         may_record: Callable[[str], bool],
         recordings: Path,
+        front: InFront,
         ears: Ears | None = None,
         past: CallerPast | None = None,
         written: Callable[[], Awaitable[None]] = _at_once,
@@ -109,6 +104,7 @@ class Conversations:
         self._world = world
         self._may_record = may_record
         self._recordings = recordings
+        self._front = front
         self._ears = ears
         self._past = past
         self._written = written
@@ -139,7 +135,9 @@ class Conversations:
             return
 
         who = await self._caller(contact, caller)
-        await self._talk(session, who, start=node)  # which is set by a transfer
+        # Whom an agent passes on to a node is inside already.
+        if node or not await self._met_before(session, who, EVERYTHING):
+            await self._talk(session, who, start=node)
 
     async def _caller(self, contact: str, number: str) -> Caller:
         """Who calls, and what is known of them already."""
@@ -154,9 +152,20 @@ class Conversations:
             attributes=self._service.company.declared(attributes),
         )
 
-    async def _talk(self, session: AgiSession, caller: Caller, *, start: str) -> None:
-        """Lead a caller through the menu, and do what comes of it."""
-        known = self._service.contact(caller.contact)
+    async def _talk(
+        self,
+        session: AgiSession,
+        caller: Caller,
+        *,
+        start: str,
+        language: str = "",
+        met: bool = False,
+    ) -> None:
+        """Lead a caller through the menu, and do what comes of it.
+
+        Without a ``language`` it is the contact's; ``met`` is true for who has met already what
+        stands in front of a queue.
+        """
         outcome = await run_dialogue(
             AgiLine(session, self._recordings, self._ears),
             self._menus.current,
@@ -164,15 +173,36 @@ class Conversations:
             self._world,
             self._service.record,
             start=start,
-            language=known.language if known else "",
+            language=language or self._language(caller.contact),
         )
         match outcome.ending:
             case Ending.QUEUE | Ending.CALLBACK:
-                await self._enqueue(session, outcome)
+                queue, spoken = self._queue_of(outcome), outcome.language
+                if met or not await self._met_before(session, caller, queue, spoken):
+                    await self._enqueue(session, outcome)
             case Ending.TRANSFER:
                 await self._put_through(session, outcome)
             case Ending.HANG_UP:
                 await self._reply(session, SayGoodbye())
+
+    async def _met_before(
+        self, session: AgiSession, caller: Caller, scope: str, language: str = ""
+    ) -> bool:
+        """Let the caller meet what is switched on in front of a scope; True when that is all."""
+        language = language or self._language(caller.contact)
+        met = await self._front.meet(session, scope, language, self._world.now)
+        if met.step:
+            entry = {"HUAWU_LANGUAGE": language} if language else NOTHING
+            await self._reply(session, met.step, entry=entry)
+        elif met.start:
+            own = scope != EVERYTHING
+            await self._talk(session, caller, start=met.start, language=language, met=own)
+        return bool(met.step or met.start)
+
+    def _language(self, contact: str) -> str:
+        """In which a contact was spoken to before; "" at first."""
+        known = self._service.contact(contact)
+        return known.language if known else ""
 
     async def _enqueue(self, session: AgiSession, outcome: Outcome) -> None:
         contact, queue = session.uniqueid, self._queue_of(outcome)
@@ -364,6 +394,9 @@ class Conversations:
     async def _feature(self, session: AgiSession) -> None:
         code = (*session.arguments, "")[0]
         agent = await session.get_variable("HUAWU_AGENT_ID") or ""
+        if code in (ON_CODE, OFF_CODE):
+            await self._say(session, await self._front.feature(session, code, agent))
+            return
         state = self._service.agent_state(agent)
         if state is None or code not in (SIGN_IN_CODE, READY_CODE):
             await self._say(session, "agent_not_allowed")
@@ -404,7 +437,7 @@ def _quietly(route: Route) -> Route:
         with structlog.contextvars.bound_contextvars(contact=session.uniqueid):
             try:
                 await route(session)
-            except (AgiError, NotDeciding) as error:
+            except (AgiError, CallerGone, NotDeciding) as error:
                 log.info("%s ended early: %s", session.path, error)
 
     return run

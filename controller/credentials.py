@@ -34,6 +34,8 @@ class Credentials:
     """SIP endpoint (`agent8001`, `customer`, `trunk`) -> password."""
     web: dict[str, str] = field(default_factory=dict)
     """Web account (`admin`, `supervisor`, an agent's id) -> the password it was made with."""
+    emergency_pin: str = ""
+    """Six digits, asked for by the feature codes of the emergency switch."""
     shown: list[str] = field(default_factory=list)
     """Web accounts whose passwords were printed on the terminal; that is done once."""
 
@@ -73,6 +75,7 @@ def ensure_credentials(file: Path, agent_ids: Iterable[str]) -> tuple[Credential
     for name in new:
         # 72 bits: long enough for a throttled login, short enough to type once.
         credentials.web[name] = secrets.token_urlsafe(9)
+    credentials.emergency_pin = credentials.emergency_pin or f"{secrets.randbelow(10**6):06}"
     if asdict(credentials) != before or not file.exists():
         write_private(file, json.dumps(asdict(credentials), indent=2) + "\n")
     return credentials, new

@@ -34,6 +34,8 @@ from controller.caller_past import CallerPast
 from controller.conversations import Conversations
 from controller.credentials import load_credentials
 from controller.ears import AsteriskEars
+from controller.emergencies import EmergencySwitch
+from controller.in_front import InFront
 from controller.leadership import Leadership
 from controller.logs import log_to_stdout
 from controller.menus import LiveMenu, menu_files
@@ -44,6 +46,7 @@ from controller.settings import Settings, load_settings
 from controller.telephone import Telephone
 from dashboards.ports import WebPorts
 from dashboards.server import create_app
+from ivr.emergency import SwitchBook
 from ivr.ports import QueueLoad, World
 from ivr.versions import FlowVersions
 from recordings.listening import HearingLink
@@ -161,6 +164,13 @@ class Controller:
             may_act=self._leadership.may_act,
             newer=self._leadership.lease.look_now,
         )
+        self._emergency = EmergencySwitch(
+            SwitchBook(settings.emergency_file),
+            menu=lambda: self._menus.current,
+            queues=lambda: self._service.company.queues,
+            record=self._service.record,
+            now=self._clock.now,
+        )
         self._recordings = RecordingsService(
             folder=settings.recordings_dir,
             database=self._database,
@@ -188,6 +198,13 @@ class Controller:
                 world=self._world(),
                 may_record=self._may_record,
                 recordings=settings.recordings_dir,
+                front=InFront(
+                    self._emergency,
+                    menus=self._menus,
+                    record=self._service.record,
+                    recordings=settings.recordings_dir,
+                    pin=credentials.emergency_pin,
+                ),
                 ears=AsteriskEars(self._hearing, self._telephone.link),
                 past=CallerPast(PastStore(self._database), self._clock.now),
                 written=self._journal.flushed,
@@ -443,6 +460,7 @@ class Controller:
             callbacks=self._service,
             transfers=self._service,
             nodes=lambda: self._menus.current.flows.places,
+            emergency=self._emergency,
             menu=LiveMenu(self._settings, self._menus),
             transcripts=self._recordings.transcripts,
             tasks=TaskStore(self._database),

@@ -181,6 +181,11 @@ class Settings(BaseSettings):
         return self.state / "menus"
 
     @property
+    def emergency_file(self) -> Path:
+        """What is and was switched on in front of callers."""
+        return self.state / "emergency.jsonl"
+
+    @property
     def secrets_file(self) -> Path:
         """Passwords made at first start, mode 0600."""
         return self.state / "secrets.json"

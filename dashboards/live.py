@@ -19,13 +19,14 @@ from pydantic import Field
 
 from dashboards import views
 from dashboards.board import Board, Changes
+from dashboards.emergency_api import switch_view
 from dashboards.frames import Numbered, Ring, text_frame
 from dashboards.ports import WebPorts
 from dashboards.record import masked
 from dashboards.routes import Answer, Call, Route, session_of
 from store.event_log import parse_id
 from store.sessions import Session
-from telephony.events import RulesChanged
+from telephony.events import EmergencySwitched, RulesChanged
 
 logger = structlog.get_logger("dashboards.live")
 
@@ -123,8 +124,8 @@ class Live:
         async for _, event in self._ports.follow(last):
             self.board.apply(event)
             self._news.set()
-            if isinstance(event, RulesChanged):
-                return  # other queues and agents: a new board
+            if isinstance(event, RulesChanged | EmergencySwitched):
+                return  # other queues and agents, or another banner: a new board
 
     def _start_over(self) -> None:
         """A new board: numbers of the old one mean nothing any more."""
@@ -161,6 +162,7 @@ class Live:
             totals=self.board.totals(now),
             trend=self.board.trend(),
             contacts=self.board.contacts() if supervises else None,
+            emergency=[switch_view(switch) for switch in self._ports.emergency.state()],
         )
 
     def desk(self, agent: str) -> views.Desk:

@@ -9,6 +9,7 @@ from typing import Protocol
 from acd.callbacks import Ticket
 from acd.company import Company
 from acd.explain import WhyNot, WhyWaiting
+from ivr.emergency import Action, Switch
 from store.accounts import Accounts
 from store.event_log import EventLog
 from store.outbox import Letter
@@ -111,6 +112,29 @@ class MenuVersions(Protocol):
         """Go back, by default to the one before. Raises ``NoSuchVersion`` and ``BadFile``."""
 
 
+class Emergency(Protocol):
+    """The switch that puts an announcement or another flow in front of callers."""
+
+    @property
+    def presets(self) -> Mapping[str, Action]:
+        """What can be switched on by a name."""
+
+    def state(self) -> Sequence[Switch]:
+        """All that is switched on."""
+
+    def history(self) -> Sequence[Switch]:
+        """Every switch that was made, the oldest first."""
+
+    def wanted(self, *, preset: str = "", say: str = "", flow: str = "", then: str = "") -> Action:
+        """The action that is named. Raises ``ivr.emergency.CannotSwitch``."""
+
+    def switch_on(self, scope: str, action: Action, *, author: str, note: str = "") -> Switch:
+        """Put it in front of a scope. Raises ``ivr.emergency.CannotSwitch``."""
+
+    def switch_off(self, scope: str, *, author: str, note: str = "") -> Switch:
+        """Take it away. Raises ``ivr.emergency.CannotSwitch``."""
+
+
 class Actions(AgentActions, PlaceActions, Protocol):
     """All that a page may ask of the distribution."""
 
@@ -167,6 +191,7 @@ class WebPorts:
     callbacks: Callbacks
     transfers: Transfers
     menu: MenuVersions
+    emergency: Emergency
     transcripts: Callable[[str], Awaitable[Sequence[TranscriptRow]]]
     """Transcripts of a contact: both legs of every talk."""
     tasks: TaskStore

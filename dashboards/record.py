@@ -77,6 +77,8 @@ _VARIANTS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "ContactTransferred": lambda data: f"{data['how']}.{data['target']}",
     "ConsultEnded": lambda data: str(data["result"]),
     "AgentJoined": lambda data: str(data["how"]),
+    "EmergencySwitched": lambda data: ("flow" if data["flow"] else "") if data["on"] else "off",
+    "EmergencyMet": lambda data: "flow" if data["flow"] else "",
     "QueueEntryEnded": lambda data: str(data["end"]),
     "CallbackRequested": lambda data: "merged" if data["merged"] else "",
     "CallbackTried": lambda data: str(data["result"]),

@@ -204,6 +204,9 @@ class Board(View):
     totals: Totals
     trend: list[TrendBin]
     contacts: list[LiveContact] | None = Field(description="for supervisors only")
+    emergency: list["EmergencySwitchView"] = Field(
+        description="what is switched on in front of callers"
+    )
 
 
 class Delta(View):
@@ -535,6 +538,58 @@ class MessageList(View):
     """The newest, the newest first."""
 
     messages: list[MessageView]
+
+
+class EmergencySwitchView(View):
+    """What somebody switched in front of callers."""
+
+    at: float
+    author: str
+    scope: str = Field(description="everything, or a queue's id")
+    on: bool
+    say: str = Field(description="the prompt that is announced; empty when a flow is")
+    then: str = Field(description="after an announcement: go_on, hang_up or voicemail")
+    flow: str
+    note: str
+
+
+class EmergencyPreset(View):
+    """What can be switched on by a name."""
+
+    name: str
+    say: str
+    then: str
+    flow: str
+
+
+class EmergencyState(View):
+    """All that is switched on, what can be, and who switched before."""
+
+    on: list[EmergencySwitchView]
+    presets: list[EmergencyPreset]
+    history: list[EmergencySwitchView] = Field(description="the newest first")
+
+
+Scope = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
+
+
+class WantedEmergency(View):
+    """What to put in front of callers: a preset, a prompt or a flow."""
+
+    scope: Scope = Field(default="everything", description="everything, or a queue's id")
+    preset: str = Field(default="", max_length=64)
+    say: str = Field(default="", max_length=100, description="a prompt's name")
+    flow: str = Field(default="", max_length=64)
+    then: Literal["", "go_on", "hang_up", "voicemail"] = Field(
+        default="", description="after an announcement; empty: as the preset says, else go_on"
+    )
+    note: str = Field(default="", max_length=200)
+
+
+class EmergencyScope(View):
+    """In front of what a switch stands."""
+
+    scope: Scope = "everything"
 
 
 class FieldFault(View):

@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ivr.customers import TIER, CustomerBook, load_customers
-from ivr.flow import Flow, Flows, Surroundings, load_flows
+from ivr.emergency import FILE as EMERGENCY
+from ivr.emergency import EmergencyPlan, check_plan, plan_prompts, read_plan
+from ivr.flow import Flow, Flows, Surroundings, load_flows, place_name
 from ivr.hours import OpeningHours, load_hours
 from ivr.intents import Intents, load_intents
-from ivr.prompts import load_catalogue
+from ivr.prompts import PromptShelf, load_catalogue
 from ivr.shop.services import KNOWN
 from store.source import BadFile, Plain, Problem, Source, read_source
 from store.versions import Version, Versions
@@ -24,7 +26,7 @@ log = logging.getLogger(__name__)
 
 MAIN_MENU = "menus/main.yaml"
 #: What belongs to a version, as globs below the company folder.
-FILES = ("menus/*.yaml", "hours.yaml", "customers.yaml", "intents.yaml")
+FILES = ("menus/*.yaml", "hours.yaml", "customers.yaml", "intents.yaml", EMERGENCY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +38,7 @@ class FlowVersion:
     flows: Flows
     hours: OpeningHours
     customers: CustomerBook
+    emergency: EmergencyPlan
     intents: Intents | None = None
     """What callers may say in a menu; None where the company has no intents."""
 
@@ -44,14 +47,23 @@ class FlowVersion:
         """The main flow."""
         return self.flows.main
 
+    def entry(self, flow: str) -> str:
+        """Where a flow begins, as ``run_dialogue`` takes it; "" when it is not there."""
+        found = self.flows.by_name.get(flow)
+        return place_name(self.flow.data.name, flow, found.data.start) if found else ""
+
 
 def queue_names(source: Source) -> frozenset[str]:
     """The ids in queues.yaml (whose other fields are acd's business)."""
-    queues = source.data.get("queues") if isinstance(source.data, dict) else None
+    return _ids(source, "queues")
+
+
+def _ids(source: Source, key: str) -> frozenset[str]:
+    entries = source.data.get(key) if isinstance(source.data, dict) else None
     return frozenset(
-        str(queue["id"])
-        for queue in (queues if isinstance(queues, list) else [])
-        if isinstance(queue, dict) and "id" in queue
+        str(entry["id"])
+        for entry in (entries if isinstance(entries, list) else [])
+        if isinstance(entry, dict) and "id" in entry
     )
 
 
@@ -95,25 +107,36 @@ def load_version(
     """
     hours = load_hours(company / "hours.yaml")
     intents = load_intents(file) if (file := company / "intents.yaml").exists() else None
-    around = _around(company, rules or company, hours, intents)
+    plan, plan_source = read_plan(company / EMERGENCY)
+    rules = rules or company
+    shelf = load_catalogue()
+    shelf = shelf.with_prompts(plan_prompts(plan, plan_source, shelf.voices))
+    around = _around(rules, hours, intents, shelf, plan_source)
     main = company / MAIN_MENU
     others = [file for file in sorted(main.parent.glob("*.yaml")) if file != main]
-    return FlowVersion(
+    version = FlowVersion(
         number=number,
         flows=load_flows([main, *others], around, recorded=recorded),
         hours=hours,
         customers=load_customers(company / "customers.yaml", around.attributes.get(TIER, ())),
+        emergency=plan,
         intents=intents,
     )
+    if plan_source:
+        agents = _ids(read_source(rules / "agents.yaml"), "agents") if plan.feature_code else ()
+        check_plan(plan, plan_source, version.flow.shelf, version.flows.by_name, agents)
+    return version
 
 
 def _around(
-    company: Path, rules: Path, hours: OpeningHours, intents: Intents | None
+    rules: Path,
+    hours: OpeningHours,
+    intents: Intents | None,
+    shelf: PromptShelf,
+    emergency: Source | None,
 ) -> Surroundings:
     """What the flows may refer to."""
     routing, queues = _routing(rules), read_source(rules / "queues.yaml")
-    emergency = read_source(file) if (file := company / "emergency.yaml").exists() else None
-    shelf = load_catalogue()
     return Surroundings(
         shelf=shelf.with_prompts(intents.prompts(shelf.voices)) if intents else shelf,
         queues=queue_names(queues),
@@ -159,6 +182,10 @@ class MenuFiles:
     def roll_back(self, number: int | None, author: str) -> Version:
         """Go back to an earlier version, see ``Versions.roll_back``."""
         return self.kept.roll_back(self._company, number, author=author, check=self.check)
+
+    def load_company(self) -> FlowVersion:
+        """What the company's files say now. Raises BadFile."""
+        return load_version(self._company, rules=self._rules())
 
     def load(self, version: Version) -> FlowVersion:
         """A kept version. Raises BadFile when it does not fit the rules in use.

@@ -610,6 +610,32 @@ class RulesChanged:
     author: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmergencySwitched:
+    """Somebody put an announcement or another flow in front of callers, or took it away."""
+
+    at: float
+    author: str  # "agent:8001", "supervisor:NAME", or a login at the terminal
+    scope: str  # "everything" or a queue's id
+    on: bool
+    say: str  # the prompt that is announced, "" when a flow is
+    then: str  # after it: "go_on", "hang_up" or "voicemail"
+    flow: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmergencyMet:
+    """A caller came upon what is switched on, and heard it or was led into the other flow."""
+
+    at: float
+    contact: str
+    scope: str  # "everything" or a queue's id
+    say: str
+    then: str
+    flow: str
+
+
 RecordedEvent: typing.TypeAlias = (
     ContactArrived
     | InputKept
@@ -651,6 +677,8 @@ RecordedEvent: typing.TypeAlias = (
     | SurveyAnswered
     | MessageRecorded
     | RulesChanged
+    | EmergencySwitched
+    | EmergencyMet
 )
 
 

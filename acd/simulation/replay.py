@@ -30,6 +30,8 @@ from telephony.events import (
     CallStage,
     ContactQueued,
     DigitsCollected,
+    EmergencyMet,
+    EmergencySwitched,
     EstimateTold,
     InputKept,
     LegHungUp,
@@ -65,6 +67,8 @@ NOT_DECIDED = (
     SurveyOffered,
     SurveyAnswered,
     MessageRecorded,
+    EmergencySwitched,
+    EmergencyMet,
     RecordingFinished,
     TranscriptFinished,
 )

@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from acd.company import load_company
 from acd.distribution import Distribution
 from acd.service import DistributionService
 from controller.conversations import Conversations
+from controller.emergencies import EmergencySwitch
+from controller.in_front import InFront
+from ivr.emergency import SwitchBook
 from ivr.ports import World
 from ivr.versions import FlowVersion, load_version
 from telephony.agi import CallerHungUp
@@ -20,6 +24,7 @@ from telephony.events import (
     AgentState,
     CallStage,
     PhoneChanged,
+    RecordedEvent,
     TransferTarget,
 )
 from tests.acd.test_service import Memory
@@ -81,8 +86,21 @@ class Centre:
         self.service = DistributionService(
             Distribution(company), clock=Clock(), journal=self.memory, carry_out=lambda _: None
         )
+        self.menus = Menus(load_version(COMPANY))
+        self.told: list[RecordedEvent] = []
+        self.emergency = EmergencySwitch(
+            SwitchBook(Path(tempfile.mkdtemp()) / "emergency.jsonl"),
+            menu=lambda: self.menus.current,
+            queues=lambda: self.service.company.queues,
+            record=self.told.append,
+        )
+        self.front = InFront(
+            self.emergency, menus=self.menus, record=self.told.append, recordings=COMPANY,
+            pin="123456",
+        )  # fmt: skip
         self.routes = Conversations(
-            menus=Menus(load_version(COMPANY)),
+            menus=self.menus,
+            front=self.front,
             service=self.service,
             world=World(now=Clock().now),
             may_record=lambda queue: queue == "order",
@@ -200,7 +218,8 @@ async def test_a_promise_is_given_when_it_is_written_down_and_not_much_later(
         await asyncio.Event().wait()
 
     centre.routes = Conversations(
-        menus=Menus(load_version(COMPANY)), service=centre.service, world=World(now=Clock().now),
+        menus=centre.menus, front=centre.front, service=centre.service,
+        world=World(now=Clock().now),
         may_record=lambda queue: False, recordings=COMPANY, written=never,
     ).routes()  # fmt: skip
     await centre.run("tick", Channel(HUAWU_QUEUE="logistics", HUAWU_LANGUAGE="zh-CN"))

@@ -17,8 +17,11 @@ from acd.callbacks import Ticket, tickets
 from acd.company import Company, load_company
 from acd.explain import WhyNot, WhyWaiting, why_not, why_waiting
 from acd.wishes import ActionRefused
+from controller.emergencies import EmergencySwitch
 from dashboards.ports import WebPorts
 from dashboards.server import create_app
+from ivr.emergency import SwitchBook
+from ivr.versions import load_version
 from store import live as live_store
 from store.accounts import Account, Accounts, Role
 from store.database import Database
@@ -27,9 +30,16 @@ from store.outbox import Letter
 from store.sessions import Sessions
 from store.tasks import Task, TaskStore
 from store.versions import Version
-from telephony.events import CallbackCancelled, ConsultStep, RecordedEvent, TransferTarget
+from telephony.events import (
+    CallbackCancelled,
+    ConsultStep,
+    EmergencySwitched,
+    RecordedEvent,
+    TransferTarget,
+)
 from tests.acd.playbook import Playbook
 
+COMPANY = Path(__file__).parents[2] / "company"
 PASSWORD = "correct horse battery staple"
 NOW = 1_763_780_400.0
 """2025-11-22 11:00:00 in Shanghai."""
@@ -156,6 +166,18 @@ class Menu:
         return version
 
 
+def emergency(folder: Path, record: Callable[[EmergencySwitched], None]) -> EmergencySwitch:
+    """The real switch, in front of the example company."""
+    menu, queues = load_version(COMPANY), load_company(COMPANY).queues
+    return EmergencySwitch(
+        SwitchBook(folder / "emergency.jsonl"),
+        menu=lambda: menu,
+        queues=lambda: queues,
+        record=record,
+        now=lambda: NOW,
+    )
+
+
 @dataclass
 class House:
     """What the server stands on, for tests to look into and to change."""
@@ -170,6 +192,7 @@ class House:
     promised: Promised = field(default_factory=Promised)
     menu: Menu = field(default_factory=Menu)
     letters: list[Letter] = field(default_factory=list)
+    switched: list[EmergencySwitched] = field(default_factory=list)
     transcripts: dict[str, list[Spoken]] = field(default_factory=dict)
     now: float = NOW
     real_time: bool = False
@@ -214,6 +237,7 @@ class House:
             transfers=self.actions,
             nodes=lambda: ("main_menu", "person"),
             menu=self.menu,
+            emergency=emergency(self.recordings, self.switched.append),
             transcripts=transcripts,
             tasks=self.tasks,
             call_for=self.call_for,
@@ -236,7 +260,7 @@ def password_hash() -> str:
 
 @pytest.fixture(scope="session")
 def company() -> Company:
-    return load_company(Path(__file__).parents[2] / "company")
+    return load_company(COMPANY)
 
 
 @pytest.fixture

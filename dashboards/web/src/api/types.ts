@@ -36,6 +36,7 @@ export interface Board {
   totals: Totals
   trend: TrendBin[]
   contacts: LiveContact[] | null
+  emergency: EmergencySwitchView[]
 }
 
 export interface BreakChoice {
@@ -141,6 +142,30 @@ export interface DeskCall {
   held_since: number | null
   held: number
   second: SecondVoiceView | null
+}
+
+export interface EmergencyPreset {
+  name: string
+  say: string
+  then: string
+  flow: string
+}
+
+export interface EmergencyState {
+  on: EmergencySwitchView[]
+  presets: EmergencyPreset[]
+  history: EmergencySwitchView[]
+}
+
+export interface EmergencySwitchView {
+  at: number
+  author: string
+  scope: string
+  on: boolean
+  say: string
+  then: string
+  flow: string
+  note: string
 }
 
 export interface EventView {
@@ -400,6 +425,15 @@ export interface TrendBin {
 export interface WantedConsult {
   target: 'agent' | 'queue' | 'outside'
   to: string
+}
+
+export interface WantedEmergency {
+  scope?: string
+  preset?: string
+  say?: string
+  flow?: string
+  then?: '' | 'go_on' | 'hang_up' | 'voicemail'
+  note?: string
 }
 
 export interface WantedPlace {
