@@ -92,7 +92,7 @@ def test_a_version_that_the_rules_made_useless_gives_way_to_an_older_one(company
     files.keep("mei")
     rules = tmp_path / "rules"
     rules.mkdir()
-    for name in ("queues.yaml", "routing.yaml"):
+    for name in ("queues.yaml", "agents.yaml", "routing.yaml"):
         shutil.copy(company / name, rules)
     text = (rules / "queues.yaml").read_text("utf-8").replace("- id: order", "- id: orders")
     (rules / "queues.yaml").write_text(text, "utf-8")
@@ -145,7 +145,7 @@ def test_there_must_be_one_to_begin_with(tmp_path):
 def test_queues_and_attributes_are_those_of_the_rules_in_use(company, tmp_path):
     kept = tmp_path / "kept"
     kept.mkdir()
-    for name in ("queues.yaml", "routing.yaml"):
+    for name in ("queues.yaml", "agents.yaml", "routing.yaml"):
         shutil.move(company / name, kept / name)
     files = files_of(company, kept)
     FlowVersions(files)
