@@ -9,7 +9,8 @@ stopped, and then through our flow: FastAGI, controller, Redis and event log. Bo
 recordings. A call counts when the menu had understood both keys, else it ends too late and the
 run fails.
 
-CPU time is from /proc. Only ratios of one run hold: machines differ, and one machine differs from
+CPU time is from /proc, less what the same processes use without callers, which is shown apart.
+Only ratios of one run hold: machines differ, and one machine differs from
 minute to minute.
 """
 
@@ -31,6 +32,7 @@ SIDES = ("dialplan", "Huawu")
 THEIRS = "8103"
 NUMBER = "13900000003"
 THINKS = 2000  # ms from a text's beginning to the key; on a busy machine it begins late
+QUIET = 6.0  # seconds in which the processes are watched without callers
 PATIENCE = 12_000  # ms from the last key to the goodbye's end; a key that was lost costs more
 
 DIALPLAN = """
@@ -110,6 +112,7 @@ class Bench:
     def __init__(self, centre: Centre, rate: int, seconds: float) -> None:
         self.centre, self.rate, self.seconds = centre, rate, seconds
         self.cpu: dict[str, dict[str, float]] = {name: {} for name in SIDES}
+        self.idle: dict[str, dict[str, float]] = {}
         self.calls = dict.fromkeys(SIDES, 0)
         greeting = round(seconds_of(recording("greeting", "zh-CN")) * 1000)
         self.keys = [(greeting + THINKS, "1"), (THINKS, "3")]
@@ -125,7 +128,8 @@ class Bench:
             self._flow(name)
 
     def _flow(self, name: str) -> None:
-        before = self.centre.cpu()
+        idle = self._idle(name)
+        before, begun = self.centre.cpu(), time.monotonic()
         with callers(
             self.centre.folder, server=self.centre.settings.sip_port, port=self.centre.caller_port,
             secret=self.centre.secret("trunk"), number=NUMBER,
@@ -134,15 +138,24 @@ class Bench:
         ) as flow:  # fmt: skip
             flow.wait(self.seconds + self.length + 5)
         time.sleep(1.5)  # the event log follows
-        outcome, after = flow.outcome(), self.centre.cpu()
+        outcome, after, lasted = flow.outcome(), self.centre.cpu(), time.monotonic() - begun
         wanted = round(self.rate * self.seconds)
         if outcome.failed or outcome.done != wanted:
             raise SystemExit(f"{name}: {outcome.done} of {wanted} calls, {outcome.failed} failed")
         for process, seconds in after.items():
             used = self.cpu[name]
-            used[process] = used.get(process, 0) + seconds - before[process]
+            own = seconds - before[process] - idle[process] * lasted
+            used[process] = used.get(process, 0.0) + own
         self.calls[name] += outcome.done
         self.centre.clear()
+
+    def _idle(self, name: str) -> dict[str, float]:
+        """CPU seconds a second of each process, without callers."""
+        before = self.centre.cpu()
+        time.sleep(QUIET)
+        idle = {part: (now - before[part]) / QUIET for part, now in self.centre.cpu().items()}
+        self.idle[name] = idle
+        return idle
 
     def report(self) -> None:
         """The table."""
@@ -157,6 +170,10 @@ class Bench:
                 f"{name:10}{asterisk:>10.1f}{controller:>12.1f}{redis:>8.1f}{every:>8.1f}"
                 f"   ratio: Asterisk {asterisk / alone:.2f}, all {every / alone:.2f}"
             )
+
+        for name in SIDES:
+            told = ", ".join(f"{part} {1000 * cpu:.1f}" for part, cpu in self.idle[name].items())
+            print(f"without callers, ms a second, {name}: {told}")
 
     def _each(self, name: str, process: str) -> float:
         return self.cpu[name].get(process, 0.0) / max(1, self.calls[name]) * 1000
