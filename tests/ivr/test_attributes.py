@@ -6,6 +6,7 @@ import pytest
 
 from ivr.customers import Customer, CustomerBook, load_customers
 from ivr.dialogue import Outcome
+from ivr.emergency import EmergencyPlan
 from ivr.flow import Surroundings, load_flow, load_flows
 from ivr.hours import load_hours
 from ivr.versions import FlowVersion, attribute_values
@@ -61,6 +62,7 @@ async def walk(folder: Path, *keys: str, number: str = "1") -> Outcome:
         flows=load_flows([write(folder, FLOW)], around(folder), recorded=False),
         hours=load_hours(hours),
         customers=CustomerBook.of([Customer(number="19900000001", name="孙", level="gold")]),
+        emergency=EmergencyPlan(),
     )
     return (await walk_through(version, *keys, number=number)).outcome
 

@@ -12,6 +12,7 @@ import pytest
 
 from ivr.customers import CustomerBook
 from ivr.dialogue import Ending, Reason
+from ivr.emergency import EmergencyPlan
 from ivr.flow import Surroundings, load_flows
 from ivr.hours import load_hours
 from ivr.ports import Answer, Message, QueueLoad, Service, Unavailable, World
@@ -100,6 +101,7 @@ def version(folder: Path, nodes: str, *more: str, start: str = "begin") -> FlowV
         flows=load_flows(files, around, recorded=False),
         hours=load_hours(folder / "hours.yaml"),
         customers=CustomerBook({}),
+        emergency=EmergencyPlan(),
     )
 
 
