@@ -209,7 +209,7 @@ def ivr_say(context: typer.Context) -> None:
     """Make the recordings of every text that has none yet."""
     from ivr.say import main as run
 
-    _leave(run(context.args))
+    _leave(run(["--kept", str(_settings().menus_dir), *context.args]))
 
 
 @user.command("list", epilog="Example: ./huawu user list")

@@ -101,9 +101,9 @@ class PromptShelf:
         """The prompts whose recording is not there."""
         return [p for p in self._prompts.values() if not (self.folder / p.file_name).is_file()]
 
-    def stale_files(self) -> list[Path]:
-        """Recordings in the prompt folder that no prompt asks for any more."""
-        wanted = {self.folder / prompt.file_name for prompt in self._prompts.values()}
+    def stale_files(self, others: Iterable["PromptShelf"] = ()) -> list[Path]:
+        """Recordings in the prompt folder that no prompt of these shelves asks for any more."""
+        wanted = {self.folder / prompt.file_name for shelf in (self, *others) for prompt in shelf}
         return sorted(path for path in self.folder.glob("*/*.wav") if path not in wanted)
 
 

@@ -11,6 +11,7 @@ the frames in which somebody speaks, close to the level of Asterisk's own sounds
 """
 
 import argparse
+import contextlib
 import hashlib
 import importlib.resources
 import json
@@ -20,7 +21,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -29,8 +30,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ivr.prompts import PromptShelf, Voice, fingerprint
-from ivr.versions import load_version
+from ivr.versions import FILES, load_version
 from store.source import BadFile, read_source
+from store.versions import Versions
 
 Samples = npt.NDArray[np.float32]
 
@@ -48,6 +50,9 @@ PEAK_LEVEL = -2.0
 LEAD_IN = 0.05
 """Seconds of silence kept before the first sound: a jitter buffer may eat the first frames."""
 LEAD_OUT = 0.20
+
+KEPT = 10
+"""Versions of the menu whose recordings stay."""
 
 
 class VoiceUnavailable(Exception):
@@ -276,18 +281,36 @@ def _write(file: Path, samples: npt.NDArray[np.int16]) -> None:
     unfinished.replace(file)
 
 
-def say_prompts(shelf: PromptShelf, models: Path, speaker: Speaker | None = None) -> int:
-    """Make the missing recordings, remove the stale ones. Returns how many were made."""
+def say_prompts(
+    shelf: PromptShelf,
+    models: Path,
+    speaker: Speaker | None = None,
+    *,
+    kept: Iterable[PromptShelf] = (),
+) -> int:
+    """Make the missing recordings, remove those that neither this shelf nor the kept ones ask for.
+
+    Returns how many were made.
+    """
     missing = shelf.unrecorded()
     for number, prompt in enumerate(missing, start=1):
         speaker = speaker or KokoroSpeaker(models)
         print(f"[{number}/{len(missing)}] {prompt.file_name}  {prompt.text}", flush=True)
         samples = _recording(speaker, prompt.text, prompt.language, prompt.voice)
         _write(shelf.folder / prompt.file_name, samples)
-    for file in shelf.stale_files():
+    for file in shelf.stale_files(kept):
         print(f"removed {file.name}: no text asks for it any more")
         file.unlink()
     return len(missing)
+
+
+def kept_shelves(folder: Path, rules: Path) -> list[PromptShelf]:
+    """The prompts of the last versions of the menu that were in use and still fit the rules."""
+    shelves = []
+    for version in Versions(folder, FILES).all()[-KEPT:]:
+        with contextlib.suppress(BadFile):
+            shelves.append(load_version(version.folder, recorded=False, rules=rules).flow.shelf)
+    return shelves
 
 
 def say_phrases(folder: Path, models: Path, speaker: Speaker | None = None) -> int:
@@ -321,10 +344,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--models", type=Path, default=ROOT / "var" / "models", help="where the voice model lies"
     )
+    parser.add_argument(
+        "--kept",
+        type=Path,
+        default=ROOT / "var" / "menus",
+        help="versions of the menu whose recordings stay, for callers inside and to go back to",
+    )
     options = parser.parse_args(arguments)
     try:
         shelf = load_version(options.company, recorded=False).flow.shelf
-        prompts = say_prompts(shelf, options.models)
+        prompts = say_prompts(
+            shelf, options.models, kept=kept_shelves(options.kept, options.company)
+        )
         phrases = say_phrases(options.company / "speech", options.models)
     except (BadFile, VoiceUnavailable) as error:
         print(error, file=sys.stderr)

@@ -1,5 +1,6 @@
 """Making recordings: only what is missing, nothing stale, one level; with a voice of tones."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -8,18 +9,21 @@ import soundfile
 
 from ivr.prompts import Prompt, PromptShelf
 from ivr.say import (
+    KEPT,
     LEAD_IN,
     PEAK_LEVEL,
     SPEECH_LEVEL,
     TELEPHONE_RATE,
     KokoroSpeaker,
     VoiceUnavailable,
+    kept_shelves,
     load_phrases,
     main,
     say_phrases,
     say_prompts,
     telephone_sound,
 )
+from ivr.versions import MenuFiles
 from store.source import BadFile
 from tests.ivr.small_company import VOICES
 
@@ -70,6 +74,29 @@ def test_a_changed_text_replaces_the_recording(tmp_path, capsys):
     assert old.unrecorded()
     assert (tmp_path / "LICENCE.md").exists()
     assert "no text asks for it any more" in capsys.readouterr().out
+
+
+def test_what_a_kept_version_says_stays(tmp_path):
+    old, new = (PromptShelf([prompt(text)], VOICES, tmp_path) for text in ("您好", "您好啊"))
+    say_prompts(old, tmp_path, Whistler())
+    say_prompts(new, tmp_path, Whistler(), kept=[old])
+    assert old.unrecorded() == new.unrecorded() == []
+
+
+def test_the_last_versions_are_kept_unless_they_fit_no_more(tmp_path):
+    company = tmp_path / "company"
+    shutil.copytree(COMPANY, company, ignore=shutil.ignore_patterns("*.wav", "speech"))
+    files = MenuFiles(company, tmp_path / "menus", lambda: company)
+    file = company / "menus" / "main.yaml"
+    text = file.read_text(encoding="utf-8")
+    for wait in range(4, 17):
+        file.write_text(text.replace("wait: 5", f"wait: {wait}", 1), "utf-8")
+        files.kept.keep(company, author="mei")
+    assert len(kept_shelves(tmp_path / "menus", company)) == KEPT
+    broken = files.kept.newest.folder / "menus" / "main.yaml"
+    broken.write_text("name: x", encoding="utf-8")
+    assert len(kept_shelves(tmp_path / "menus", company)) == KEPT - 1
+    assert kept_shelves(tmp_path / "none", company) == []
 
 
 def test_nothing_half_written_is_left(tmp_path):
