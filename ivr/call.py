@@ -87,11 +87,15 @@ class Call:
         """The present node as events name it."""
         return place_name(self.version.flows.main.data.name, self.flow.data.name, self.node)
 
-    def step(self, key: str) -> None:
+    def step(self, key: str, *, arrived: bool = False) -> None:
         """Tell of a key, or of an arrival or silence ("")."""
         self.tell(
             MenuStepTaken(
-                at=self.world.now(), contact=self.caller.contact, node=self.place, key=key
+                at=self.world.now(),
+                contact=self.caller.contact,
+                node=self.place,
+                key=key,
+                arrived=arrived,
             )
         )
 

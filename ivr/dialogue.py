@@ -193,7 +193,7 @@ class _Walk:
 
     def _arrive(self) -> None:
         node = self.call.flow.nodes[self.call.node]
-        self.call.step("")
+        self.call.step("", arrived=True)
         self.call.attributes.update(node.set)
         self.call.solved = self.call.solved or node.solves
 

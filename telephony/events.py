@@ -135,6 +135,7 @@ class MenuStepTaken:
     contact: str
     node: str
     key: str
+    arrived: bool = False  # tells coming to a node from silence there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
