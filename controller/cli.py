@@ -28,9 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-ivr = typer.Typer(
-    help="The voice menu: check its files, make its recordings.", no_args_is_help=True
-)
+ivr = typer.Typer(help="The voice menu: check, draw, record, take into use.", no_args_is_help=True)
 user = typer.Typer(help="Web accounts: list, add, new password, close.", no_args_is_help=True)
 app.add_typer(ivr, name="ivr")
 emergency = typer.Typer(
@@ -210,6 +208,41 @@ def ivr_say(context: typer.Context) -> None:
     from ivr.say import main as run
 
     _leave(run(["--kept", str(_settings().menus_dir), *context.args]))
+
+
+_DAY = Annotated[str, typer.Option(help="A date, 2026-01-31, or `today`.")]
+
+
+@ivr.command("graph", epilog="Example: ./huawu ivr graph --today --out menu.svg")
+def ivr_graph(
+    *,
+    flow: Annotated[str, typer.Option(help="One flow; all of them when not given.")] = "",
+    out: Annotated[Path | None, typer.Option(help="A file; printed when not given.")] = None,
+    language: Annotated[str, typer.Option(help="zh-CN or en")] = "zh-CN",
+    today: Annotated[bool, typer.Option("--today", help="With today's callers.")] = False,
+    day: Annotated[str, typer.Option(help="With the callers of this day: 2026-01-31.")] = "",
+) -> None:
+    """Draw the menu as SVG: its nodes and ways, and how many callers went each way."""
+    from controller.menu_figures import draw_menu
+
+    svg = draw_menu(_settings(), flow, language, "today" if today else day)
+    if out is None:
+        print(svg)
+    else:
+        out.write_text(svg, encoding="utf-8")
+        print(out)
+
+
+@app.command(epilog="Example: ./huawu report --day 2026-01-31")
+def report(
+    day: _DAY = "today",
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """How a day's callers went through the menu: solved without a person, and where they left."""
+    from controller.menu_figures import report as run
+
+    print(run(_settings(), day, as_json=as_json))
 
 
 @user.command("list", epilog="Example: ./huawu user list")

@@ -9,6 +9,7 @@ from controller.lifecycle import tell_controllers
 from controller.rules import rule_versions
 from controller.settings import Settings
 from ivr.check import check_company
+from ivr.flow import Flows
 from ivr.versions import FlowVersions, MenuFiles
 from store.source import BadFile
 from store.versions import Version
@@ -16,13 +17,13 @@ from store.versions import Version
 
 def menu_files(settings: Settings) -> MenuFiles:
     """The menu of the company, to be checked under the rules that are in use."""
-    rules = rule_versions(settings.rules_dir)
+    return MenuFiles(settings.company, settings.menus_dir, lambda: menu_rules(settings))
 
-    def folder() -> Path:
-        newest = rules.newest
-        return newest.folder if newest else settings.company
 
-    return MenuFiles(settings.company, settings.menus_dir, folder)
+def menu_rules(settings: Settings) -> Path:
+    """The folder of the rules that are in use, under which a menu is checked."""
+    newest = rule_versions(settings.rules_dir).newest
+    return newest.folder if newest else settings.company
 
 
 def reload_menu(settings: Settings, author: str) -> Change:
@@ -62,6 +63,11 @@ class LiveMenu:
     def version(self) -> int:
         """Number of the version for callers who arrive now."""
         return self._versions.current.number
+
+    @property
+    def flows(self) -> Flows:
+        """What callers who arrive now are led through."""
+        return self._versions.current.flows
 
     async def versions(self) -> Sequence[Version]:
         """Every version that was in use, the oldest first."""

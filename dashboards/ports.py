@@ -10,6 +10,7 @@ from acd.callbacks import Ticket
 from acd.company import Company
 from acd.explain import WhyNot, WhyWaiting
 from ivr.emergency import Action, Switch
+from ivr.flow import Flows
 from store.accounts import Accounts
 from store.event_log import EventLog
 from store.outbox import Letter
@@ -101,6 +102,10 @@ class MenuVersions(Protocol):
     @property
     def version(self) -> int:
         """Number of the one for callers who arrive now."""
+
+    @property
+    def flows(self) -> Flows:
+        """What callers who arrive now are led through."""
 
     async def versions(self) -> Sequence[Version]:
         """Every version that was in use, the oldest first."""

@@ -31,6 +31,7 @@ from dashboards import (
     session_api,
     surveys_api,
     tasks_api,
+    traffic_api,
     transfers_api,
 )
 from dashboards.accounts import Throttle
@@ -86,6 +87,7 @@ ROUTES: tuple[Route, ...] = (
     *emergency_api.ROUTES,
     *explanations_api.ROUTES,
     *menus_api.ROUTES,
+    *traffic_api.ROUTES,
     *messages_api.ROUTES,
     *places_api.ROUTES,
     *transfers_api.ROUTES,

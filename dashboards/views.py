@@ -517,6 +517,48 @@ class WantedVersion(View):
     number: int | None = Field(default=None, ge=1, description="the one before when left out")
 
 
+class FlowTraffic(View):
+    """How the calls ended that came into a flow of the menus."""
+
+    flow: str
+    came: int
+    solved: int = Field(description="without a person")
+    person: int = Field(description="queue, callback or transfer")
+    dropped: int = Field(description="hung up before anything was solved")
+    ended: int = Field(description="by the menu, with nothing solved")
+    containment: float | None = Field(description="solved of all that are over, 0..1")
+
+
+class NodeTraffic(View):
+    """What callers did at a node of the menus."""
+
+    node: str = Field(description="a node of the main flow, or flow/node")
+    arrivals: int
+    callers: int = Field(description="calls that came here, however often")
+    dropped: int = Field(description="hung up here before anything was solved")
+    drop_out: float | None = Field(description="dropped of callers, 0..1")
+    keys: dict[str, int]
+
+
+class WayTraffic(View):
+    """How often callers went from one node to another."""
+
+    source: str
+    target: str
+    count: int
+
+
+class MenuTraffic(View):
+    """How callers went through the menus."""
+
+    start: float
+    end: float
+    inside: int = Field(description="calls that are not over")
+    flows: list[FlowTraffic]
+    nodes: list[NodeTraffic]
+    ways: list[WayTraffic]
+
+
 class MessageView(View):
     """A message to a customer."""
 

@@ -42,14 +42,19 @@ COLOURS = {
 }
 LINE_COLOUR, QUIET = "#8390a5", "#b9c1cd"
 
-_STYLE = """
-text{font-family:"Noto Sans SC","Noto Sans CJK SC","PingFang SC","Microsoft YaHei",sans-serif;
-font-size:11.5px;fill:#333d4f}
-.name{font-weight:600;font-size:12px}.kind{font-size:10px;opacity:.75}
-.title{font-weight:700;font-size:17px;fill:#7d899c}.note{fill:#7d899c}
-.label{font-size:11px;fill:#333d4f}.count{font-size:10.5px;font-weight:600;fill:#333d4f}
-.badge{font-size:10.5px;font-weight:600;fill:#fff}
-""".replace("\n", "")
+FONTS = "Noto Sans SC, Noto Sans CJK SC, PingFang SC, Microsoft YaHei, sans-serif"
+INK, PALE = "#333d4f", "#7d899c"
+#: How words look, as attributes: a page's policy may forbid styles.
+_LETTERS = {
+    "text": f'font-size="11.5" fill="{INK}"',
+    "name": 'font-size="12" font-weight="600"',
+    "kind": 'font-size="10" opacity=".75"',
+    "title": f'font-size="17" font-weight="700" fill="{PALE}"',
+    "note": f'font-size="11.5" fill="{PALE}"',
+    "label": f'font-size="11" fill="{INK}"',
+    "count": f'font-size="10.5" font-weight="600" fill="{INK}"',
+    "badge": 'font-size="10.5" font-weight="600" fill="#fff"',
+}
 
 
 def draw(
@@ -80,8 +85,7 @@ def draw(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" '
             f'width="{width:.0f}" height="{height:.0f}" role="img" '
-            f"lang={quoteattr(language)}>",
-            f"<style>{_STYLE}</style>",
+            f'lang={quoteattr(language)} font-family="{FONTS}">',
             *parts,
             "</svg>\n",
         ]
@@ -283,7 +287,7 @@ class _Drawing:
         at = left + rect.width - PAD - 3 - text_width(kind) * 10
         yield _say(at, top + 17, kind, "kind", fill=ink)
         for number, line in enumerate(self.lines[index]):
-            yield _say(left + PAD + 3, top + 34 + number * LINE_HEIGHT, line, "")
+            yield _say(left + PAD + 3, top + 34 + number * LINE_HEIGHT, line, "text")
         yield from self._numbers(box.name, rect)
         yield "</g></a>" if link else "</g>"
 
@@ -339,9 +343,8 @@ def _badge(text: str, right: float, y: float, colour: str) -> Iterable[str]:
 
 def _say(x: float, y: float, text: str, style: str, *, middle: bool = False, fill: str = "") -> str:
     more = ' text-anchor="middle"' if middle else ""
-    more += f' style="fill:{fill}"' if fill else ""
-    more += f' class="{style}"' if style else ""
-    return f'<text x="{x:.1f}" y="{y:.1f}"{more}>{escape(text)}</text>'
+    more += f' fill="{fill}"' if fill else ""
+    return f'<text x="{x:.1f}" y="{y:.1f}"{more} {_LETTERS[style]}>{escape(text)}</text>'
 
 
 # ---- how wide words are ----
@@ -352,6 +355,7 @@ def text_width(text: str) -> float:
     return sum(_em(character) for character in text)
 
 
+_NEVER_FIRST = tuple("，。、：；！？,.;:!?")
 _WIDE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZmw=<>≥≤≠%✓✗→")
 
 
@@ -378,8 +382,10 @@ def _lines(box: Box) -> list[str]:
     first = said = box.text.rstrip("。.")
     while text_width(first) > room:
         space = first.rfind(" ", 1)
-        cut = space if space > len(first) * 0.4 else len(first) - 1
-        first = first[:cut]
+        in_word = first[-1].isascii() and space > len(first) * 0.4
+        first = first[:space] if in_word else first[:-1]
+    if said[len(first) : len(first) + 1] in _NEVER_FIRST:
+        first = said[: len(first) + 1]
     rest = said[len(first) :].strip()
     return [first, _shortened(rest, room)] if rest else [first]
 

@@ -21,6 +21,7 @@ from controller.emergencies import EmergencySwitch
 from dashboards.ports import WebPorts
 from dashboards.server import create_app
 from ivr.emergency import SwitchBook
+from ivr.flow import Flows
 from ivr.versions import load_version
 from store import live as live_store
 from store.accounts import Account, Accounts, Role
@@ -147,6 +148,10 @@ class Menu:
     @property
     def version(self) -> int:
         return len(self.kept)
+
+    @functools.cached_property
+    def flows(self) -> Flows:
+        return load_version(COMPANY).flows
 
     async def versions(self) -> list[Version]:
         return self.kept

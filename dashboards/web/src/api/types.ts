@@ -187,6 +187,16 @@ export interface FileFault {
   mend: string
 }
 
+export interface FlowTraffic {
+  flow: string
+  came: number
+  solved: number
+  person: number
+  dropped: number
+  ended: number
+  containment: number | null
+}
+
 export interface Health {
   ok: boolean
   reasons: string[]
@@ -214,6 +224,15 @@ export interface Me {
   role: Role
   agent: string
   display: Record<string, string>
+}
+
+export interface MenuTraffic {
+  start: number
+  end: number
+  inside: number
+  flows: FlowTraffic[]
+  nodes: NodeTraffic[]
+  ways: WayTraffic[]
 }
 
 export interface MenuVersionList {
@@ -245,6 +264,15 @@ export interface MessageView {
   next_try: number | null
   ended: number | null
   fault: string
+}
+
+export interface NodeTraffic {
+  node: string
+  arrivals: number
+  callers: number
+  dropped: number
+  drop_out: number | null
+  keys: Record<string, number>
 }
 
 export interface Problem {
@@ -454,6 +482,12 @@ export interface WantedTransfer {
 
 export interface WantedVersion {
   number?: number | null
+}
+
+export interface WayTraffic {
+  source: string
+  target: string
+  count: number
 }
 
 export interface WhyNotView {
