@@ -38,12 +38,13 @@ class TaskNote(View):
 async def list_tasks(call: Call) -> Answer:
     """Tasks that are due, those in hand first, then the oldest."""
     query = call.query_as(TaskQuery)
-    queues = _queues(call)
+    queues = theirs = _queues(call)
     if query.queue:
-        queues = [name for name in (queues or [query.queue]) if name == query.queue]
+        queues = [query.queue] if theirs is None or query.queue in theirs else []
     kinds = [kind for kind in TaskKind if call.supervises or kind in OF_AGENTS]
+    now = call.ports.now()
     found = await call.ports.tasks.list(
-        now=call.ports.now(),
+        now=now,
         queues=queues,
         states=[query.state] if query.state else NOT_DONE,
         kinds=[kind for kind in kinds if query.kind in (None, kind)],
@@ -54,6 +55,7 @@ async def list_tasks(call: Call) -> Answer:
     return TaskList(
         tasks=[_view(call, each) for each in found],
         next=str(query.cursor + query.limit) if full else "",
+        open=await call.ports.tasks.open_count(now=now, queues=theirs, kinds=kinds),
     )
 
 

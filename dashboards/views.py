@@ -113,6 +113,7 @@ class TaskList(View):
 
     tasks: list[TaskView]
     next: str = Field(description='cursor of the next part, "" at the end')
+    open: int = Field(description="due and in nobody's hand, of all that the reader may see")
 
 
 class ScoresView(View):

@@ -115,15 +115,17 @@ class TaskStore:
         offset: int = 0,
     ) -> Sequence[TaskText]:
         """Tasks that are due, those in hand first, then the oldest due; ``queues`` None is all."""
-        chosen = _with_text().where(
-            _t.due <= now,
-            _t.state.in_([state.value for state in states]),
-            _t.kind.in_([kind.value for kind in kinds]),
-        )
-        if queues is not None:
-            chosen = chosen.where(_t.queue.in_(queues))
+        chosen = _with_text().where(_due(now, queues, states, kinds))
         in_order = chosen.order_by(_t.state, _t.due, _t.id)
         return await self._texts(in_order.limit(limit).offset(offset))
+
+    async def open_count(
+        self, *, now: float, queues: Collection[str] | None, kinds: Collection[TaskKind]
+    ) -> int:
+        """How many are due that nobody has in hand; ``queues`` None is all."""
+        chosen = select(func.count()).where(_due(now, queues, (TaskState.OPEN,), kinds))
+        async with self._database.read() as connection:
+            return int((await connection.execute(chosen)).scalar_one())
 
     async def change(
         self,
@@ -225,6 +227,20 @@ class TaskStore:
     async def _texts(self, query: Select[Any]) -> Sequence[TaskText]:
         async with self._database.read() as connection:
             return [_text(row) for row in (await connection.execute(query)).all()]
+
+
+def _due(
+    now: float,
+    queues: Collection[str] | None,
+    states: Collection[TaskState],
+    kinds: Collection[TaskKind],
+) -> ColumnElement[bool]:
+    return and_(
+        _t.due <= now,
+        _t.state.in_([state.value for state in states]),
+        _t.kind.in_([kind.value for kind in kinds]),
+        *(() if queues is None else (_t.queue.in_(queues),)),
+    )
 
 
 def _with_text() -> Select[Any]:

@@ -62,6 +62,16 @@ async def test_a_part_at_a_time(boss: Browser, full: House) -> None:
     assert (len(first["tasks"]), len(second["tasks"]), second["next"]) == (2, 1, "")
 
 
+async def test_what_is_open_is_counted_whatever_part_is_asked_for(boss, agent, full) -> None:
+    async def counted(browser: Browser) -> int:
+        answer = await browser.get("/api/v1/tasks?limit=1&state=done&queue=complaints")
+        return (await answer.json())["open"]
+
+    assert (await counted(boss), await counted(agent)) == (3, 1)
+    await agent.post(f"/api/v1/tasks/{VOICEMAIL.id}/take", json={})
+    assert (await counted(boss), await counted(agent)) == (2, 0)
+
+
 async def test_a_task_is_taken_by_one_and_finished_with_a_note(boss, agent, full) -> None:
     path = f"/api/v1/tasks/{VOICEMAIL.id}"
     taken = await (await agent.post(f"{path}/take", json={})).json()

@@ -10,6 +10,8 @@ export const router = createRouter({
     { path: '/desk', component: () => import('./pages/DeskPage.vue') },
     { path: '/contacts', component: () => import('./pages/ContactsPage.vue') },
     { path: '/contacts/:id', component: () => import('./pages/RecordPage.vue'), props: true },
+    { path: '/tasks', component: () => import('./pages/TasksPage.vue') },
+    { path: '/menus', component: () => import('./pages/MenusPage.vue') },
     { path: '/:rest(.*)*', redirect: '/' },
   ],
   scrollBehavior: (_to, _from, kept) => kept ?? { top: 0 },

@@ -1,4 +1,4 @@
-import type { Problem } from './types'
+import type { FileFault, Problem } from './types'
 
 /** A request that the server refused, or that never reached it (`code` is then "network"). */
 export class Refused extends Error {
@@ -7,6 +7,7 @@ export class Refused extends Error {
     readonly code: string,
     readonly detail: string,
     readonly seconds: number,
+    readonly faults: readonly FileFault[] = [],
   ) {
     super(detail || code)
   }
@@ -38,6 +39,7 @@ async function ask(method: string, path: string, body?: unknown): Promise<Respon
     problem.type?.split(':').pop() ?? 'other',
     problem.detail ?? '',
     Number(response.headers.get('Retry-After') ?? 0),
+    problem.faults ?? [],
   )
 }
 
@@ -46,9 +48,18 @@ export async function get<T>(path: string): Promise<T> {
   return (response.status === 204 ? null : await response.json()) as T
 }
 
+/** A page's own text, such as a drawing. */
+export async function getText(path: string): Promise<string> {
+  return (await ask('GET', path)).text()
+}
+
 export async function post<T>(path: string, body: unknown): Promise<T | null> {
   const response = await ask('POST', path, body)
   return response.status === 204 ? null : ((await response.json()) as T)
+}
+
+export async function put(path: string, body: unknown): Promise<void> {
+  await ask('PUT', path, body)
 }
 
 export async function del(path: string): Promise<void> {

@@ -379,6 +379,7 @@ export type TaskKind = 'voicemail' | 'callback' | 'low_score' | 'follow_up'
 export interface TaskList {
   tasks: TaskView[]
   next: string
+  open: number
 }
 
 export interface TaskNote {
