@@ -79,6 +79,17 @@ class EmergencySwitch:
         """What can be switched on by a name."""
         return self._menu().emergency.actions
 
+    @property
+    def flows(self) -> Collection[str]:
+        """Names of the flows that callers can be led into instead of the main one."""
+        flows = self._menu().flows
+        return [name for name in flows.by_name if name != flows.main.data.name]
+
+    def texts(self, action: Action) -> dict[str, str]:
+        """What is announced, by language; empty for a flow."""
+        shelf = self._menu().flow.shelf
+        return {lang: shelf.find(action.say, lang).text for lang in shelf.voices if action.say}
+
     def wanted(self, *, preset: str = "", say: str = "", flow: str = "", then: str = "") -> Action:
         """The action that is named by one of ``preset``, ``say`` and ``flow``.
 

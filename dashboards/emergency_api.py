@@ -30,9 +30,16 @@ async def read_emergency(call: Call) -> Answer:
     return EmergencyState(
         on=[switch_view(switch) for switch in emergency.state()],
         presets=[
-            EmergencyPreset(name=name, say=action.say, then=action.then, flow=action.flow)
+            EmergencyPreset(
+                name=name,
+                say=action.say,
+                text=emergency.texts(action),
+                then=action.then,
+                flow=action.flow,
+            )
             for name, action in emergency.presets.items()
         ],
+        flows=list(emergency.flows),
         history=[switch_view(switch) for switch in reversed(emergency.history()[-SHOWN:])],
     )
 

@@ -1,7 +1,7 @@
 """What the web is given by the rest of the house: values and narrow interfaces, no settings."""
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -123,6 +123,13 @@ class Emergency(Protocol):
     @property
     def presets(self) -> Mapping[str, Action]:
         """What can be switched on by a name."""
+
+    @property
+    def flows(self) -> Collection[str]:
+        """Names of the flows that callers can be led into instead of the main one."""
+
+    def texts(self, action: Action) -> dict[str, str]:
+        """What is announced, by language; empty for a flow."""
 
     def state(self) -> Sequence[Switch]:
         """All that is switched on."""

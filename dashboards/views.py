@@ -601,6 +601,7 @@ class EmergencyPreset(View):
 
     name: str
     say: str
+    text: Names = Field(description="that is announced, by language; empty for a flow")
     then: str
     flow: str
 
@@ -610,6 +611,7 @@ class EmergencyState(View):
 
     on: list[EmergencySwitchView]
     presets: list[EmergencyPreset]
+    flows: list[str] = Field(description="that callers can be led into instead")
     history: list[EmergencySwitchView] = Field(description="the newest first")
 
 

@@ -19,7 +19,10 @@ async def test_it_is_switched_on_and_off_with_author_and_time(boss: Browser, hou
     assert (await boss.put(EMERGENCY, json=body)).status == 200
     state = await (await boss.get(EMERGENCY)).json()
     assert [switch["scope"] for switch in state["on"]] == ["everything", "order"]
-    assert {preset["name"] for preset in state["presets"]} >= {"system_trouble", "delays", "busy"}
+    texts = {preset["name"]: preset["text"] for preset in state["presets"]}
+    assert texts.keys() >= {"system_trouble", "delays", "busy"}
+    assert texts["busy"].keys() == {"zh-CN", "en"}
+    assert "main" not in state["flows"]
     assert (await boss.delete(EMERGENCY)).status == 204
     assert (await boss.delete(EMERGENCY)).status == 404
     assert (await boss.delete(f"{EMERGENCY}?scope=order")).status == 204

@@ -10,6 +10,7 @@ import type {
   Board,
   Delta,
   Desk,
+  EmergencySwitchView,
   LiveContact,
   Me,
   QueueLine,
@@ -31,10 +32,21 @@ interface State {
   trend: TrendBin[]
   contacts: LiveContact[]
   desk: Desk | null
+  /** What is switched on in front of callers. */
+  emergency: EmergencySwitchView[]
 }
 
 function nothingYet(): State {
-  return { loaded: false, queues: [], agents: [], totals: null, trend: [], contacts: [], desk: null }
+  return {
+    loaded: false,
+    queues: [],
+    agents: [],
+    totals: null,
+    trend: [],
+    contacts: [],
+    desk: null,
+    emergency: [],
+  }
 }
 
 export const live = reactive(nothingYet())
@@ -86,6 +98,7 @@ function take(message: Message): void {
       live.totals = message.totals
       live.trend = message.trend
       live.contacts = message.contacts ?? []
+      live.emergency = message.emergency
       break
     case 'delta':
       if (message.epoch !== epoch) return

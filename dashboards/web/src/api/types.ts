@@ -147,6 +147,7 @@ export interface DeskCall {
 export interface EmergencyPreset {
   name: string
   say: string
+  text: Record<string, string>
   then: string
   flow: string
 }
@@ -154,6 +155,7 @@ export interface EmergencyPreset {
 export interface EmergencyState {
   on: EmergencySwitchView[]
   presets: EmergencyPreset[]
+  flows: string[]
   history: EmergencySwitchView[]
 }
 
