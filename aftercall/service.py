@@ -14,7 +14,7 @@ import structlog
 
 from aftercall import decisions
 from aftercall.rules import FollowUps
-from aftercall.spool import collect
+from aftercall.spool import collect, long_over
 from aftercall.story import Story, story_of
 from store.event_log import EventLog
 from store.past import DAY, PastContact, PastStore
@@ -37,7 +37,7 @@ NAME = "aftercall"
 """Of the mark in the log."""
 POLL = 1.0  # seconds between two looks
 LONGEST_PAUSE = 30.0  # seconds, after failures
-COLLECT_EVERY = 5.0  # seconds
+COLLECT_EVERY, SEARCH_EVERY = 5.0, 3600.0  # seconds
 PORTION = 200
 POSTPONED = 600.0  # seconds until a customer who is to be called anyway is called again
 KINDS = tuple(
@@ -85,7 +85,7 @@ class AfterCall:
         self._place, self._is_live, self._append = place, is_live, append
         self._spool, self._recordings, self._now = spool, recordings, now
         self._asked_for: set[str] = set()  # calls that this process has had placed
-        self._collected = -COLLECT_EVERY
+        self._collected, self._searched = -COLLECT_EVERY, -SEARCH_EVERY
         self.fault = ""
         """Why nothing is done just now; "" when all is well."""
 
@@ -96,6 +96,7 @@ class AfterCall:
             try:
                 await self.collect()
                 await self.follow()
+                await self.find_forgotten()
                 await self.call()
                 self.fault, pause = "", POLL
             except Exception as error:  # the stores' own errors are not this room's words
@@ -112,6 +113,31 @@ class AfterCall:
             self._collected = moment
             if collected := await collect(self._spool, self._recordings, self._append):
                 logger.info("messages collected", messages=collected)
+
+    async def find_forgotten(self) -> None:
+        """Tell of messages whose controller died before it could: in a room of thousands that are
+        filed, a look once an hour.
+        """
+        moment = asyncio.get_running_loop().time()
+        if moment - self._searched < SEARCH_EVERY:
+            return
+        self._searched = moment
+        for spoken in await asyncio.to_thread(lambda: list(long_over(self._recordings))):
+            filed = await self._filed.of_contact(spoken.contact)
+            if spoken.folder in {each.folder for each in filed}:
+                continue
+            logger.warning("a forgotten message is found", contact=spoken.contact)
+            await self._append(
+                MessageRecorded(
+                    at=self._now(),
+                    contact=spoken.contact,
+                    node="",
+                    purpose=spoken.purpose,
+                    queue="",
+                    file=f"{spoken.folder}/customer.wav",
+                    seconds=spoken.seconds,
+                )
+            )
 
     # -- events in -----------------------------------------------------------------------------
 

@@ -1,4 +1,5 @@
-"""Messages that callers left while no controller could be asked, brought into the log.
+"""Messages that are on disk and not in the log: left while no controller could be asked, or begun
+with one that died in the middle of them.
 
 ``asterisk-conf/agi-bin/leave_message.py`` keeps each as ``<contact>.json`` and, when something was
 said, ``<contact>.wav``. Collected twice, a message is the same message: the names of its files and
@@ -10,7 +11,8 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +45,32 @@ async def collect(
         file.unlink(missing_ok=True)
         collected += 1
     return collected
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spoken:
+    """A message in the recordings folder, as its folder's name tells of it."""
+
+    contact: str
+    purpose: str  # as ``MessageRecorded.purpose``
+    folder: str  # below the recordings folder
+    seconds: float
+    at: float  # Unix seconds: its end, by the wall clock
+
+
+def long_over(recordings: Path) -> Iterator[Spoken]:
+    """Messages that nobody has added to for a while; their contacts' records know most of them."""
+    for file in (recordings / "messages").glob("*/customer.wav"):
+        contact, _, rest = file.parent.name.rpartition(".")[0].rpartition(".")
+        written = file.stat().st_mtime
+        if contact and time.time() - written > OVER and _seconds(file) >= SHORTEST:
+            yield Spoken(
+                contact=contact,
+                purpose=rest,
+                folder=str(file.parent.relative_to(recordings)),
+                seconds=round(_seconds(file), 2),
+                at=written,
+            )
 
 
 def _whole(file: Path) -> dict[str, Any] | None:

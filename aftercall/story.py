@@ -10,9 +10,11 @@ from telephony.events import (
     ContactEnded,
     ContactQueued,
     FollowUpPlaced,
+    MenuLeft,
     MenuStepTaken,
     QueueEntryEnded,
     RecordedEvent,
+    ServiceAsked,
     SurveyAnswered,
     SurveyOffered,
 )
@@ -63,6 +65,10 @@ def _tell(story: Story, event: RecordedEvent) -> None:
             story.ours, story.outcome = True, "callback"
         case MenuStepTaken():
             story.nodes.add(event.node)
+        case ServiceAsked() if event.result:
+            story.asked[event.service] = event.result
+        case MenuLeft() if event.solved and not story.queue:
+            story.outcome = "self_service"
         case ContactQueued():
             story.queue, story.language = event.queue, event.language
             story.attributes.update(event.attributes)

@@ -39,7 +39,7 @@ def customer_call(call: CallCustomer, *, record: bool) -> Fields:
         "HUAWU_RING": str(call.agent_ring),
         "HUAWU_LABEL": _text(call.label),
         "HUAWU_PARTNER": call.partner,
-        "HUAWU_SAY": prompt_path("callback_greeting", call.language or AGENT_LANGUAGE),
+        "HUAWU_SAY": prompt_path(_greeting(call), call.language or AGENT_LANGUAGE),
         "HUAWU_ENQUEUED": f"{call.queued:.3f}",
         "HUAWU_PRIORITY": str(call.priority),
         "HUAWU_LANGUAGE": call.language,
@@ -54,6 +54,12 @@ def customer_call(call: CallCustomer, *, record: bool) -> Fields:
         *_common(call.ring, f"<{SERVICE_NUMBER}>", variables),
         ("ChannelId", call.contact),
     ]
+
+
+def _greeting(call: CallCustomer) -> str:
+    """Who has asked for the call is told so; others are told that we ask how it went."""
+    ours = call.attributes.get("follow_up") in ("follow_up", "low_score")
+    return "follow_up_greeting" if ours else "callback_greeting"
 
 
 def agent_first(call: CallAgentFirst, *, record: bool) -> Fields:

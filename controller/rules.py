@@ -3,6 +3,8 @@
 from pathlib import Path
 
 from acd.company import Company, load_company
+from aftercall.rules import load_follow_ups
+from ivr.hours import load_hours
 from ivr.prompts import load_catalogue
 from ivr.versions import load_version
 from store.source import BadFile, Problem
@@ -26,14 +28,21 @@ def load_rules(company: Path) -> Company:
 
 
 def check_rules(company: Path) -> list[Problem]:
-    """Everything wrong with the rules, and with the menu where the rules have changed under it."""
+    """Everything wrong with the rules, and with what the rules have changed under: the menu, and
+    the rules of follow-up calls.
+    """
     problems: list[Problem] = []
-    for check in (load_rules, _check_menu):
+    for check in (load_rules, _check_menu, _check_follow_ups):
         try:
             check(company)
         except BadFile as error:
             problems += [problem for problem in error.problems if problem not in problems]
     return problems
+
+
+def _check_follow_ups(company: Path) -> None:
+    queues, hours = load_rules(company).queues, load_hours(company / "hours.yaml").named
+    load_follow_ups(company, queues=queues, hours=hours)
 
 
 def _check_menu(company: Path) -> None:

@@ -180,6 +180,7 @@ class Controller:
             timezone=self._timezone,
             now=self._clock.now,
         )
+        self._caller_past = CallerPast(PastStore(self._database), self._clock.now)
         self._after_calls = after_calls(
             settings=settings,
             database=self._database,
@@ -206,7 +207,7 @@ class Controller:
                     pin=credentials.emergency_pin,
                 ),
                 ears=AsteriskEars(self._hearing, self._telephone.link),
-                past=CallerPast(PastStore(self._database), self._clock.now),
+                past=self._caller_past,
                 written=self._journal.flushed,
             ).routes(),
             host="127.0.0.1",
@@ -522,6 +523,8 @@ class Controller:
             "huawu_agi_sessions_total": agi.sessions,
             "huawu_journal_lag_seconds": self._journal.lag(),
             "huawu_journal_dropped_total": self._journal.dropped,
+            "huawu_after_calls_faulty": float(bool(self._after_calls.fault)),
+            "huawu_caller_past_unknown_total": self._caller_past.slow,
             "huawu_leader": float(lease.leads),
             "huawu_lease_number": lease.number,
             "huawu_lease_faults_total": lease.losses,

@@ -15,10 +15,12 @@ from telephony.events import (
     ContactEnded,
     ContactQueued,
     FollowUpPlaced,
+    MenuLeft,
     MenuStepTaken,
     MessageRecorded,
     QueueEnd,
     QueueEntryEnded,
+    ServiceAsked,
     SurveyAnswered,
 )
 
@@ -69,6 +71,17 @@ def test_a_contact_is_read_off_its_events() -> None:
     assert talk(score=3).solved
     assert talk().solved
     assert not story_of("c", []).solved
+
+
+def test_what_the_menu_did_is_known() -> None:
+    asked = ServiceAsked(at=1, contact="c", node="n", service="apply", result="made", seconds=0.1)
+    nothing = ServiceAsked(
+        at=2, contact="c", node="n", service="apply", result="", seconds=5, why="no answer"
+    )
+    left = MenuLeft(at=3, contact="c", node="n", ending="hang_up", solved=True)
+    story = story_of("c", [asked, nothing, left])
+    assert (story.asked, story.outcome, story.solved) == ({"apply": "made"}, "self_service", True)
+    assert fits(When.model_validate({"asked": {"apply": "made"}}), story)
 
 
 @pytest.mark.parametrize(

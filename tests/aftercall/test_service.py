@@ -338,6 +338,30 @@ async def test_a_message_whose_event_was_not_taken_is_tried_again(room: Room) ->
     assert (task.kind, task.recording, len(tries)) == (TaskKind.VOICEMAIL, 0, 1)
 
 
+def message_on_disk(room: Room, name: str, *, seconds: int = 4, age: float = 300.0) -> None:
+    file = room.folder / "recordings" / "messages" / name / "customer.wav"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(bytes(44 + 16_000 * seconds))
+    os.utime(file, (file.stat().st_atime, file.stat().st_mtime - age))
+
+
+async def test_a_message_whose_controller_died_in_it_is_found(room: Room) -> None:
+    await room.happen(*talk("1764.9")[:2], left("1764.9", name="known"))
+    await room.room.follow()
+    message_on_disk(room, "1764.9.voicemail.known")
+    message_on_disk(room, "1764.9.voicemail.lost")
+    message_on_disk(room, "1764.9.voicemail.grows", age=0)
+    message_on_disk(room, "1764.9.voicemail.breath", seconds=1)
+    message_on_disk(room, "strange")
+    for process in (room.room, room.room, room.started()):
+        await process.find_forgotten()
+        await room.room.follow()
+    tasks = [task for task in await room.seen() if task.kind is TaskKind.VOICEMAIL]
+    assert sorted(task.recording or 0 for task in tasks) == [-1, 0]
+    filed = {message.folder for message in await room.filed.of_contact("1764.9")}
+    assert filed == {"messages/1764.9.voicemail.known", "messages/1764.9.voicemail.lost"}
+
+
 async def test_it_works_on_after_a_failure(room: Room) -> None:
     await due(room)
     room.undecided = True

@@ -69,3 +69,16 @@ def test_what_is_no_number_is_never_dialled(number: str) -> None:
         customer_call(dataclasses.replace(CUSTOMER, number=number), record=False)
     with pytest.raises(ValueError, match="not a number"):
         agent_first(dataclasses.replace(AGENT, agent=number), record=False)
+
+
+@pytest.mark.parametrize(
+    "why, greeting",
+    [
+        ("follow_up", "follow_up_greeting"),
+        ("low_score", "follow_up_greeting"),
+        ("voicemail", "callback_greeting"),
+    ],
+)
+def test_who_did_not_ask_for_the_call_is_told_why_it_is_made(why: str, greeting: str) -> None:
+    call = dataclasses.replace(CUSTOMER, attributes={"follow_up": why})
+    assert f"/{greeting}-" in variables(customer_call(call, record=True))["HUAWU_SAY"]

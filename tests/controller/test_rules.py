@@ -64,6 +64,13 @@ def test_a_menu_that_leads_to_a_queue_that_has_gone_is_a_problem(company: Path) 
     assert any(p.file.name == "main.yaml" and "'order'" in p.text for p in problems), problems
 
 
+def test_the_rules_of_follow_up_calls_are_looked_at_as_well(company: Path) -> None:
+    line = edit(company, "follow_ups.yaml", "queue: returns", "queue: lost")
+    (problem,) = check_rules(company)
+    assert (problem.file.name, problem.line) == ("follow_ups.yaml", line)
+    assert "there is no queue lost" in problem.text
+
+
 def test_going_back_puts_the_files_back(company: Path, versions: Versions) -> None:
     before = files(company)
     versions.keep(company, author="mei")
