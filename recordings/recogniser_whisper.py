@@ -36,6 +36,7 @@ _WINDOW = 30.0  # seconds for which the encoder was trained
 _LEAST_WINDOW = 10.0  # shorter ones make it invent words
 _FRAME = 0.01  # seconds
 _TOKENS = 60  # of an answer: more than anybody says in ten seconds
+_BEAM = 1  # sequences followed at once
 _CLEAR = -0.5  # mean log-likelihood of a token; below it a whole window is worth its time
 _UNLIKELY = -1.5  # below it the words were made up
 _SILENT = 0.6  # probability of no speech
@@ -129,7 +130,7 @@ class WhisperRecogniser:
         (result,) = self._whisper.model.generate(
             self._whisper.encode(window),
             [prompt],
-            beam_size=1,
+            beam_size=_BEAM,
             max_length=len(prompt) + _TOKENS,
             no_repeat_ngram_size=4,
             return_scores=True,

@@ -1,10 +1,6 @@
 """Callers who speak into a real Asterisk are heard by the real process with a real model."""
 
 import asyncio
-import os
-import subprocess
-import sys
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -16,10 +12,10 @@ from ivr.intents import load_intents
 from ivr.line import AgiLine
 from ivr.ports import Heard
 from recordings.listening import HearingLink
-from recordings.models import default_models_dir, whisper_model_path
 from telephony.agi import AgiSession, FastAgiServer
 from telephony.ami import AmiLink
 from tests.live.bare_asterisk import BareAsterisk, bare_asterisk, free_port
+from tests.recordings.hearing_process import hearing_process
 from tests.telephony.until import until
 
 pytestmark = pytest.mark.live
@@ -74,26 +70,8 @@ def asterisk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BareAsterisk]
 @pytest.fixture(scope="module")
 def hearing_socket() -> Iterator[Path]:
     """The hearing process, with the models of this checkout."""
-    with tempfile.TemporaryDirectory(prefix="huawu-", dir="/tmp") as folder:
-        state = Path(folder)
-        whisper_model_path()
-        (state / "models").symlink_to(default_models_dir(), target_is_directory=True)
-        process = subprocess.Popen(
-            [
-                sys.executable,
-                "-P",
-                "-m",
-                "recordings.hearing",
-                "--state",
-                folder,
-                "--patience",
-                "60",
-            ],
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-        )
-        yield state / "run" / "hearing.sock"
-        process.terminate()
-        assert process.wait(10) == 0
+    with hearing_process("--patience", "60") as socket:
+        yield socket
 
 
 class Callers:

@@ -14,6 +14,7 @@ from recordings.audiosocket import Kind
 from recordings.hearing import Hearing, Recogniser
 from recordings.listening import HearingLink, NoHearingError
 from recordings.models import ModelMissingError
+from tests.recordings.hearing_process import audio_messages, named
 from tests.recordings.phrases import RATE, load_phrases, noisy
 from tests.telephony.until import until
 
@@ -58,11 +59,6 @@ class FakeSentences:
         return FakeSentence(self)
 
 
-def named(name: str) -> bytes:
-    """The message that tells whose audio it is."""
-    return bytes([Kind.UUID, 0, 16]) + uuid.UUID(name).bytes
-
-
 class Room:
     """The servers, a controller's link, and Asterisk's side of a call."""
 
@@ -96,10 +92,7 @@ class Room:
 
     @staticmethod
     def say(writer: asyncio.StreamWriter, samples: np.ndarray) -> None:
-        for at in range(0, samples.size - 159, 160):
-            writer.write(
-                bytes([Kind.AUDIO, 1, 64]) + samples[at : at + 160].astype("<i2").tobytes()
-            )
+        writer.writelines(audio_messages(samples))
 
 
 @pytest.fixture
