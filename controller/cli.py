@@ -547,7 +547,15 @@ def hear() -> None:
 
     settings = _settings()
     log_to_stdout()
-    _leave(run(HearingSettings(socket=settings.hearing_socket, models=settings.models_dir)))
+    _leave(
+        run(
+            HearingSettings(
+                socket=settings.hearing_socket,
+                models=settings.models_dir,
+                patience=settings.speech_patience,
+            )
+        )
+    )
 
 
 @app.command(hidden=True)

@@ -66,6 +66,9 @@ class Settings(BaseSettings):
     )
     rtp_start: int = Field(default=10000, ge=1024, le=65534, description="first UDP port of audio")
     rtp_end: int = Field(default=10999, ge=1025, le=65535, description="last UDP port of audio")
+    speech_patience: float = Field(
+        default=5, ge=1, le=60, description="seconds for the words of who speaks in the menu"
+    )
     redis_url: str = Field(default="", description="empty: a private redis-server of our own")
     database_url: str = Field(default="", description="empty: SQLite in the state folder")
     asterisk_root: Path | None = Field(

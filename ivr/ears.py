@@ -16,8 +16,8 @@ SIGNAL = "D"
 """The key by which the ears make themselves heard."""
 LOOK_SECONDS = 0.5
 """Between two looks at what was heard, for the case that the signal was lost."""
-SENTENCE_SECONDS = 20.0
-"""For a sentence and its recognition; then the caller is asked for keys."""
+SENTENCE_SECONDS = 90.0
+"""For a sentence and its recognition, should the ears forget to answer."""
 
 
 class DeafError(Exception):

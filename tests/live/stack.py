@@ -101,6 +101,7 @@ class Stack:
             "rtp_start": 16000,
             "rtp_end": 16999,
             "controllers": controllers,
+            "speech_patience": 60,  # a busy machine recognises at a tenth of its speed
         }
         if program.is_relative_to(root):
             values["asterisk_root"] = root

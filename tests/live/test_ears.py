@@ -119,12 +119,8 @@ class Callers:
 
 @pytest.fixture
 async def callers(
-    asterisk: BareAsterisk,
-    hearing_socket: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    asterisk: BareAsterisk, hearing_socket: Path, tmp_path: Path
 ) -> AsyncIterator[Callers]:
-    monkeypatch.setattr("ivr.ears.SENTENCE_SECONDS", 60)  # on a machine with other things to do
     made = Callers(asterisk, hearing_socket, tmp_path)
     await made.server.start()
     tasks = [asyncio.create_task(part()) for part in (made.link.run, made.hearing.run)]
