@@ -29,7 +29,7 @@ COLUMNS = ("at once", "asked", "lost", "wrong", "stray")
 
 async def run(options: argparse.Namespace) -> int:
     intents = load_intents(ROOT / "company" / "intents.yaml")
-    phrases = [p for p in load_phrases() if p.language.startswith(options.language)]
+    phrases = [p for p in load_phrases() if p.name.startswith(options.names)]
     print(f"{len(phrases)} sentences, {sum(not p.intent for p in phrases)} of them meaning nothing")
     print(f"{'line':<8}" + "".join(f"{name:>9}" for name in COLUMNS), end="")
     print(f"{'sent wrong':>12}{'delay p50':>11}{'p95':>8}")
@@ -56,7 +56,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--language", default="", help="zh-CN or en; both when not given")
+    parser.add_argument("--names", default="", help="only those that begin so: zh, en, zh_late")
     parser.add_argument("--every", type=int, default=6, help="of how many one is sent slowly")
     parser.add_argument("--verbose", action="store_true", help="name what was not understood")
     return asyncio.run(run(parser.parse_args()))

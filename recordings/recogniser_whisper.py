@@ -4,6 +4,7 @@ Silence is cut out first, by the voice detector that comes with faster-whisper, 
 of a leg is packed into full windows (``recordings/packing.py``).
 """
 
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -143,6 +144,9 @@ class WhisperRecogniser:
     def _prompt(self, language: str, hints: str) -> list[int]:
         words = self._whisper.hf_tokenizer
         code = language.split("-", maxsplit=1)[0]
+        # Commas in ASCII as above; a word that is parted by blanks begins with one.
+        hints = unicodedata.normalize("NFKC", hints)
+        hints = f" {hints}" if hints[:1].isascii() and hints else hints
         before = words.encode(hints, add_special_tokens=False).ids[-_TOKENS:] if hints else []
         marks = ["<|startoftranscript|>", f"<|{code}|>", "<|transcribe|>", "<|notimestamps|>"]
         known = [words.token_to_id("<|startofprev|>"), *before] if before else []

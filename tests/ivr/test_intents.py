@@ -103,7 +103,7 @@ def test_sentences_that_were_not_learnt_are_rarely_sent_wrong(language):
                 asked += found.perhaps and found.intent == intent
     assert right / total > 0.53
     assert (right + asked) / total > 0.7
-    assert wrong / total < 0.03
+    assert wrong / total < 0.04
     assert strays / len(held[NONE]) < 0.08
 
 
