@@ -51,7 +51,7 @@ STALL_SECONDS = 0.12
 """Without audio after which silence is assumed: a phone that sends nothing when nobody speaks."""
 LONGEST = 300.0
 """Seconds for which one caller is heard."""
-HANGS_SECONDS = 60.0
+HANGS_SECONDS = 120.0
 """Work of the recogniser after which the process gives up and is started anew."""
 _LINE = 256 * 1024  # bytes of a line of JSON
 _NICE = 5  # calls come first, transcripts last
@@ -87,7 +87,7 @@ class Recogniser:
 
     def expect(self, language: str, expectation: Expectation) -> "asyncio.Future[None]":
         """Load what a language needs. The future raises ModelMissingError."""
-        return self._run(lambda: self._sentences.expect(language, expectation))
+        return self.run(lambda: self._sentences.expect(language, expectation))
 
     def begin(self, language: str) -> "LiveSentence":
         """A sentence that a caller has begun."""
@@ -96,14 +96,16 @@ class Recogniser:
     def text(self, work: Callable[[], str]) -> "asyncio.Future[str]":
         """Run what gives the words of a sentence."""
         self._texts += 1
-        future = self._run(work)
+        future = self.run(work)
         future.add_done_callback(self._done)
         return future
 
     def _done(self, _: object) -> None:
         self._texts -= 1
 
-    def _run(self, work: Callable[[], _Result]) -> "asyncio.Future[_Result]":
+    def run(self, work: Callable[[], _Result]) -> "asyncio.Future[_Result]":
+        """Do something in the thread, after all that was asked for before."""
+
         def timed() -> _Result:
             self._since = time.monotonic()
             try:
@@ -134,7 +136,7 @@ class LiveSentence:
         self._later(lambda sentence: sentence.close())
 
     def _later(self, work: Callable[[Sentence], None]) -> None:
-        future = self._recogniser._run(lambda: work(self._made()))
+        future = self._recogniser.run(lambda: work(self._made()))
         future.add_done_callback(lambda done: done.exception())  # the words will fail the same way
 
     def _made(self) -> Sentence:
