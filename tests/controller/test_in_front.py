@@ -127,3 +127,15 @@ async def test_a_feature_code_with_the_pin_switches_for_everything(centre: Centr
 async def test_no_others_and_no_wrong_pin(centre: Centre, agent: str, keys: str) -> None:
     assert (await feature(centre, "*91", agent, keys))[-1] == "agent_not_allowed"
     assert centre.emergency.state() == []
+
+
+async def test_another_flow_in_front_of_a_queue_leads_on_without_meeting_itself(
+    centre: Centre,
+) -> None:
+    centre.emergency.switch_on("order", Action(flow="main"), author="mei")
+    channel = await centre.run("menu", Channel(keys="1212"))  # the menu, and the menu again
+    assert channel.played.count("main-greeting") == 2
+    assert channel.variables["HUAWU_QUEUE"] == "order"
+    met = [event for event in centre.told if isinstance(event, EmergencyMet)]
+    assert [(event.scope, event.flow, event.say) for event in met] == [("order", "main", "")]
+    centre.service.stop()
