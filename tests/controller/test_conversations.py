@@ -77,6 +77,20 @@ class Menus:
     current: FlowVersion
 
 
+def emergency(
+    menus: Menus, service: DistributionService, told: list[RecordedEvent]
+) -> tuple[EmergencySwitch, InFront]:
+    """A switch that is off, and what stands in front of callers by it; the PIN is 123456."""
+    switch = EmergencySwitch(
+        SwitchBook(Path(tempfile.mkdtemp()) / "emergency.jsonl"),
+        menu=lambda: menus.current,
+        queues=lambda: service.company.queues,
+        record=told.append,
+    )
+    front = InFront(switch, menus=menus, record=told.append, recordings=COMPANY, pin="123456")
+    return switch, front
+
+
 class Centre:
     """The example company with its menu, and nothing outside."""
 
@@ -88,16 +102,7 @@ class Centre:
         )
         self.menus = Menus(load_version(COMPANY))
         self.told: list[RecordedEvent] = []
-        self.emergency = EmergencySwitch(
-            SwitchBook(Path(tempfile.mkdtemp()) / "emergency.jsonl"),
-            menu=lambda: self.menus.current,
-            queues=lambda: self.service.company.queues,
-            record=self.told.append,
-        )
-        self.front = InFront(
-            self.emergency, menus=self.menus, record=self.told.append, recordings=COMPANY,
-            pin="123456",
-        )  # fmt: skip
+        self.emergency, self.front = emergency(self.menus, self.service, self.told)
         self.routes = Conversations(
             menus=self.menus,
             front=self.front,

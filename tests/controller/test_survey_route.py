@@ -19,7 +19,7 @@ from store.past import Past, PastStore
 from telephony.clock import Clock
 from telephony.events import AgentAnswered, SurveyAnswered, SurveyOffered
 from tests.acd.test_service import Memory
-from tests.controller.test_conversations import COMPANY, Channel, Menus
+from tests.controller.test_conversations import COMPANY, Channel, Menus, emergency
 from tests.survey_flow import write_survey
 
 
@@ -54,6 +54,7 @@ class Centre:
         self.routes = Conversations(
             menus=self.menus, service=self.service, world=World(now=clock.now),
             may_record=lambda queue: False, recordings=folder,
+            front=emergency(self.menus, self.service, [])[1],
             past=CallerPast(self.told, clock.now),
         ).routes()  # fmt: skip
 
