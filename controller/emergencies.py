@@ -82,8 +82,7 @@ class EmergencySwitch:
     @property
     def flows(self) -> Collection[str]:
         """Names of the flows that callers can be led into instead of the main one."""
-        flows = self._menu().flows
-        return [name for name in flows.by_name if name != flows.main.data.name]
+        return self._menu().flows.names[1:]
 
     def texts(self, action: Action) -> dict[str, str]:
         """What is announced, by language; empty for a flow."""

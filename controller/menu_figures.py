@@ -44,7 +44,7 @@ def report(settings: Settings, day: str, *, as_json: bool) -> str:
     version = _version(settings)
     begin, end = _span(version, day)
     traffic = asyncio.run(_read(settings, begin, end))
-    figures = traffic_view(traffic, version.flow.data.name, begin, end)
+    figures = traffic_view(traffic, version.flows.names, begin, end)
     if as_json:
         return figures.model_dump_json(indent=2)
     flows = [

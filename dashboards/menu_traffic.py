@@ -1,10 +1,11 @@
 """Which day is meant, and how callers went through the menus on it."""
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from dashboards.views import FlowTraffic, MenuTraffic, NodeTraffic, WayTraffic
-from ivr.traffic import Traffic, count_traffic
+from ivr.traffic import Calls, Traffic, count_traffic
 from store.event_log import EventLog, parse_id
 
 TODAY = "today"
@@ -39,8 +40,17 @@ async def traffic_between(log: EventLog, begin: float, end: float) -> Traffic:
     return count_traffic(event for _, event in entries)
 
 
-def traffic_view(traffic: Traffic, main: str, begin: float, end: float) -> MenuTraffic:
-    """The figures of a span of time as pages and programs get them; ``main`` names its flow."""
+def traffic_view(traffic: Traffic, flows: Sequence[str], begin: float, end: float) -> MenuTraffic:
+    """The figures of a span of time as pages and programs get them.
+
+    Args:
+        traffic: what was counted.
+        flows: names of those in use, the main one first; flows of the past come after them.
+        begin: Unix seconds.
+        end: Unix seconds.
+    """
+    main, *others = flows
+    past = sorted(traffic.flows.keys() - {"", *others})
     return MenuTraffic(
         start=begin,
         end=end,
@@ -55,7 +65,8 @@ def traffic_view(traffic: Traffic, main: str, begin: float, end: float) -> MenuT
                 ended=calls.ended,
                 containment=calls.containment,
             )
-            for name, calls in sorted(traffic.flows.items())
+            for name in ("", *others, *past)
+            for calls in [traffic.flows.get(name, Calls())]
         ],
         nodes=[
             NodeTraffic(

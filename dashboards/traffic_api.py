@@ -31,7 +31,7 @@ async def read_menu_traffic(call: Call) -> Answer:
     """Containment of each flow, drop-out of each node, and callers on each way."""
     begin, end = _span(call, call.query_as(TrafficQuery).day)
     traffic = await traffic_between(call.ports.log, begin, end)
-    return traffic_view(traffic, call.ports.menu.flows.main.data.name, begin, end)
+    return traffic_view(traffic, call.ports.menu.flows.names, begin, end)
 
 
 async def draw_menu(call: Call) -> Answer:

@@ -66,6 +66,12 @@ class Flows:
     warnings: tuple[Problem, ...] = ()
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """Of the flows, the main one first."""
+        main = self.main.data.name
+        return (main, *(name for name in self.by_name if name != main))
+
+    @property
     def places(self) -> tuple[str, ...]:
         """Every node as events name it: bare in the main flow, else ``flow/node``."""
         return tuple(

@@ -27,10 +27,11 @@ async def test_a_day_of_callers(boss: Browser, house: House) -> None:
         ]
     )
     found = await (await boss.get(TRAFFIC)).json()
-    assert found["flows"] == [
-        {"flow": "main", "came": 2, "solved": 0, "person": 1, "dropped": 1, "ended": 0,
-         "containment": 0.0}
-    ]  # fmt: skip
+    assert found["flows"][0] == {
+        "flow": "main", "came": 2, "solved": 0, "person": 1, "dropped": 1, "ended": 0,
+        "containment": 0.0,
+    }  # fmt: skip
+    assert [flow["flow"] for flow in found["flows"]] == list(house.menu.flows.names)
     nodes = {node["node"]: node for node in found["nodes"]}
     assert nodes["language"] == {
         "node": "language", "arrivals": 2, "callers": 2, "dropped": 1, "drop_out": 0.5,
@@ -39,7 +40,7 @@ async def test_a_day_of_callers(boss: Browser, house: House) -> None:
     assert {"source": "greeting", "target": "language", "count": 2} in found["ways"]
     assert found["end"] - found["start"] == DAY
     before = await (await boss.get(TRAFFIC, params={"day": "2025-11-21"})).json()
-    assert [(flow["came"], flow["dropped"]) for flow in before["flows"]] == [(1, 1)]
+    assert (before["flows"][0]["came"], before["flows"][0]["dropped"]) == (1, 1)
 
 
 async def test_the_picture(boss: Browser, house: House) -> None:

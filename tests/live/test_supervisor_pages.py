@@ -1,6 +1,7 @@
 # ruff: noqa: F401, F811 (fixtures are imported, and asked for by their names)
 """What supervisors do in the built pages: menus put back, the switch, tasks taken and done."""
 
+import random
 import re
 import time
 from pathlib import Path
@@ -16,6 +17,7 @@ from store.tasks import Task, TaskKind, TaskState, task_id
 from telephony.events import SurveyAnswered, SurveyOffered
 from tests.dashboards.conftest import House
 from tests.dashboards.live_page import until
+from tests.dashboards.menu_walk import walk
 from tests.live.test_pages import (
     SMALL,
     WALL,
@@ -47,6 +49,34 @@ async def views(page: Page, name: str) -> None:
         await picture(page, name + suffix)
 
 
+async def test_the_drawn_menu_shows_todays_callers_and_moves_with_them(
+    page: Page, address: str, house: House
+) -> None:
+    flows, dice, now = house.menu.flows, random.Random(5), time.time()
+    *calls, last = [walk(flows, f"w{number}", now, dice) for number in range(300)]
+    await house.store([event for events in calls for event in events])
+    await sign_in(page, address, "boss")
+    await page.goto(f"{address}/menus")
+    came = page.locator("[data-flow=came] dd")
+    await expect(came).to_have_text("299")
+    picture_of = page.locator(".sheet svg")
+    await expect(picture_of).to_contain_text("✕")
+    first = page.locator("[data-node]").first
+    await expect(first).to_contain_text("%")
+    await views(page, "menus")
+    await first.get_by_role("button").click()
+    await expect(picture_of.locator(".found")).to_have_count(1)
+    await page.get_by_role("button", name="放大").click()
+    await house.store(last)
+    await expect(came).to_have_text("300")
+    await page.locator("[name=flow]").select_option("")
+    await page.get_by_role("button", name="English").click()
+    await expect(picture_of).to_have_attribute("lang", "en")
+    await views(page, "menus-en")
+    await page.locator("[name=day]").fill("2026-01-31")
+    await expect(came).to_have_text("0")
+
+
 async def test_a_supervisor_puts_an_earlier_menu_back_and_reads_mistakes(
     page: Page, address: str, house: House
 ) -> None:
@@ -54,6 +84,7 @@ async def test_a_supervisor_puts_an_earlier_menu_back_and_reads_mistakes(
         await house.menu.reload(author)
     await sign_in(page, address, "boss")
     await page.goto(f"{address}/menus")
+    await page.get_by_role("tab", name="历史版本").click()
     versions = page.locator("[data-versions]")
     await expect(versions.locator("[data-version]")).to_have_count(3)
     await expect(versions.locator('[data-version="3"]')).to_contain_text("使用中")
@@ -80,7 +111,7 @@ async def test_the_emergency_switch_is_seen_on_every_page_until_it_is_off(
     page: Page, address: str, house: House
 ) -> None:
     await sign_in(page, address, "boss")
-    await page.goto(f"{address}/menus")
+    await page.goto(f"{address}/menus?part=emergency")
     switch, banner = page.locator("[data-switch]"), page.locator("[data-emergency]")
     await switch.locator("[name=scope]").select_option("logistics")
     await switch.locator("[name=what]").select_option("preset:delays")
@@ -222,6 +253,3 @@ async def test_a_supervisor_sees_scores_and_messages(page: Page, address: str, l
     await page.get_by_role("tab", name="Tasks").click()
     await expect(page.locator("[data-task=low_score]")).to_contain_text("Low score")
     await picture(page, "tasks-en")
-    await page.goto(f"{address}/menus")
-    await expect(page.locator("[data-switch]")).to_contain_text("Emergency switch")
-    await picture(page, "menus-en")
