@@ -37,6 +37,8 @@ async def run(options: argparse.Namespace) -> int:
     with hearing_process("--patience", "60") as socket:
         async with linked(HearingLink(socket, intents.expectations)) as link:
             for name, decibels in LINES.items():
+                if not name.startswith(options.line):
+                    continue
                 score = await measure(link, intents, phrases, decibels)
                 slow = phrases[:: max(1, options.every)]
                 delays = (await measure(link, intents, slow, decibels, paced=True)).delays
@@ -57,6 +59,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--names", default="", help="only those that begin so: zh, en, zh_late")
+    parser.add_argument("--line", default="", help="clean, 20 or 10; all of them when not given")
     parser.add_argument("--every", type=int, default=6, help="of how many one is sent slowly")
     parser.add_argument("--verbose", action="store_true", help="name what was not understood")
     return asyncio.run(run(parser.parse_args()))

@@ -110,7 +110,7 @@ async def say(
 
 async def _over(caller: Listening) -> None:
     """Until there are words, or it is clear that none will come."""
-    deadline = time.monotonic() + 60
-    while caller.words is None and (caller.spoke or time.monotonic() < deadline - 57):
+    deadline = time.monotonic() + 150
+    while caller.words is None and (caller.spoke or time.monotonic() < deadline - 147):
         assert time.monotonic() < deadline, "no words came"
         await asyncio.sleep(0.005)
