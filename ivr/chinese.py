@@ -54,6 +54,14 @@ def _counted(number: int) -> list[str]:
     return [LIANG] if number == 2 else _whole(number)
 
 
+def characters(group: str) -> list[str]:
+    """One group of an order or telephone number: digits two by two, 幺三 八."""
+    if not group.isdigit():
+        return ["plus"] if group == "+" else [f"letter_{letter}" for letter in group]
+    pairs = [group[at : at + 2] for at in range(0, len(group), 2)]
+    return [f"digits_{pair}" if len(pair) == 2 else f"digit_{pair}" for pair in pairs]
+
+
 def number(value: Decimal) -> list[str]:
     """负三点一四."""
     whole, _, decimals = f"{abs(value):f}".partition(".")

@@ -34,6 +34,13 @@ def _section(number: int) -> list[str]:
     return [f"hundred_and_{hundreds}", f"n{rest}"] if rest else [f"hundred_{hundreds}"]
 
 
+def characters(group: str) -> list[str]:
+    """One group of an order or telephone number."""
+    if group == "+":
+        return ["plus"]
+    return [f"{'digit' if each.isdigit() else 'letter'}_{each}" for each in group]
+
+
 def number(value: Decimal) -> list[str]:
     """Minus three point one four."""
     whole, _, decimals = f"{abs(value):f}".partition(".")

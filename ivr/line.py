@@ -8,6 +8,7 @@ from pathlib import Path, PurePath
 from time import monotonic
 
 from ivr.ears import SIGNAL, DeafError, Ears, NoEars, key_or_words
+from ivr.joining import Joiner
 from ivr.ports import CallerGone, Heard, Recorded
 from telephony.agi import (
     AgiConnectionLost,
@@ -38,12 +39,23 @@ class AgiLine:
     Args:
         recordings: the recordings folder, where Asterisk and this process both can reach it.
         ears: who hears what the caller says; without them only keys count.
+        joiner: makes one sound of what is played in a row; without it, one recording follows the
+            other at Asterisk's pace.
+
+    STREAM FILE answers when the sound has been sent: a wait for a key begins behind the last word.
     """
 
-    def __init__(self, session: AgiSession, recordings: Path, ears: Ears | None = None) -> None:
+    def __init__(
+        self,
+        session: AgiSession,
+        recordings: Path,
+        ears: Ears | None = None,
+        joiner: Joiner | None = None,
+    ) -> None:
         self._session = session
         self._recordings = recordings
         self._ears = ears or NoEars()
+        self._joiner = joiner
 
     async def play(self, prompts: Sequence[str], *, interruptible: bool) -> str:
         """See `Line.play`."""
@@ -51,7 +63,7 @@ class AgiLine:
 
     async def _play(self, prompts: Sequence[str], keys: str) -> str:
         try:
-            for prompt in prompts:
+            for prompt in self._joiner.joined(prompts) if self._joiner else prompts:
                 try:
                     if key := await self._session.stream_file(prompt, keys):
                         return key

@@ -18,7 +18,7 @@ CATALOGUE = HERE / "catalogue.yaml"
 PARTS = HERE / "parts.yaml"
 PROMPT_FOLDER = HERE / "prompts"
 
-SYNTHESIS_VERSION = 1
+SYNTHESIS_VERSION = 2
 """Part of every file name; raised when ivr/say.py makes a text sound different."""
 
 
@@ -47,7 +47,7 @@ class Prompt:
     @property
     def file_name(self) -> str:
         """`<language>/<name>-<8 hex>.wav`, relative to the prompt folder."""
-        print_ = fingerprint(self.text, self.voice)
+        print_ = fingerprint(self.text, self.voice, part=self.part)
         return f"{self.language}/{self.name}-{print_}.wav"
 
 
@@ -55,9 +55,10 @@ class UnknownPrompt(KeyError):
     """No text of that name in that language or in the default language."""
 
 
-def fingerprint(text: str, voice: Voice) -> str:
+def fingerprint(text: str, voice: Voice, *, part: bool = False) -> str:
     """Eight hex digits that change when the recording of a text would sound different."""
-    key = "|".join([text, voice.voice, f"{voice.speed:g}", str(SYNTHESIS_VERSION)])
+    made = [text, voice.voice, f"{voice.speed:g}", str(SYNTHESIS_VERSION)]
+    key = "|".join([*made, "part"] if part else made)
     return hashlib.sha256(key.encode()).hexdigest()[:8]
 
 

@@ -5,9 +5,8 @@ The voices are Kokoro-82M (Apache-2.0), run on the CPU. The model comes in four 
 run the system, because the recordings are committed. Only what is missing is made, and
 recordings of texts that are gone are removed.
 
-Every recording: 8 kHz, 16 bit, mono; silence cut off at both ends; speech at −20 dBFS (RMS over
-the frames in which somebody speaks, close to the level of Asterisk's own sounds), peaks at most
-−2 dBFS, so that nothing clips in G.711.
+Every recording: 8 kHz, 16 bit, mono; silence cut off at both ends; −22 LUFS, which
+``ivr/loudness.py`` justifies; peaks at most −2 dBFS, so that nothing clips in G.711.
 """
 
 import argparse
@@ -29,12 +28,11 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from ivr.loudness import LOUDNESS, Samples, loudness, resampled
 from ivr.prompts import PromptShelf, Voice, fingerprint
 from ivr.versions import FILES, load_version
 from store.source import BadFile, read_source
 from store.versions import Versions
-
-Samples = npt.NDArray[np.float32]
 
 ROOT = Path(__file__).resolve().parent.parent
 MODEL_SHA256 = "6e742170d309016e5891a994e1ce1559c702a2ccd0075e67ef7157974f6406cb"
@@ -43,13 +41,8 @@ INSTALL = "pip install -r requirements/voice.txt, with Python 3.11 or 3.12"
 
 KOKORO_RATE = 24_000
 TELEPHONE_RATE = 8_000
-SPEECH_LEVEL = -20.0
-"""dBFS of the spoken frames."""
 PEAK_LEVEL = -2.0
 """dBFS that no sample exceeds."""
-LEAD_IN = 0.05
-"""Seconds of silence kept before the first sound: a jitter buffer may eat the first frames."""
-LEAD_OUT = 0.20
 
 KEPT = 10
 """Versions of the menu whose recordings stay."""
@@ -99,52 +92,53 @@ def load_phrases(folder: Path) -> list[Phrase]:
 # ---- sound ----
 
 
-def _level(samples: Samples) -> float:
-    """RMS in dBFS over the 20 ms frames that are within 30 dB of the loudest frame."""
-    frame = TELEPHONE_RATE // 50
-    frames = samples[: len(samples) // frame * frame].reshape(-1, frame)
-    power = (frames.astype(np.float64) ** 2).mean(axis=1)
-    spoken = power[power > power.max(initial=0.0) / 1000]
-    return float(10 * np.log10(spoken.mean())) if spoken.size else -np.inf
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Seconds of silence kept before the first sound and after the last."""
+
+    lead: float
+    tail: float
 
 
-def _trim(samples: Samples) -> Samples:
-    """Cut the silence at both ends, leaving LEAD_IN and LEAD_OUT seconds of it."""
-    frame = TELEPHONE_RATE // 100
-    frames = samples[: len(samples) // frame * frame].reshape(-1, frame)
+WHOLE = Cut(0.05, 0.20)
+"""Of a prompt: a jitter buffer may eat the first frames, and a sentence is followed by a breath."""
+CLOSE = Cut(0.01, 0.03)
+"""Of a part, so that parts follow each other as syllables do."""
+PAUSE_TEXT = "…"
+"""The text of a part that is a silence, and its length in seconds."""
+PAUSE = 0.25
+
+
+def _trim(samples: Samples, cut: Cut) -> Samples:
+    """Cut the silence at both ends, leaving what `cut` says; no offset, no click."""
+    frame = TELEPHONE_RATE // 200  # 5 ms
+    sound = samples - samples.mean()
+    frames = sound[: len(sound) // frame * frame].reshape(-1, frame)
     power = (frames.astype(np.float64) ** 2).mean(axis=1)
     loud = np.flatnonzero(power > power.max(initial=0.0) / 10_000)  # 40 dB under the loudest
-    if not loud.size:
-        return samples
     start, end = loud[0] * frame, (loud[-1] + 1) * frame
-    silence = np.zeros(TELEPHONE_RATE, dtype=np.float32)
-    head, tail = int(LEAD_IN * TELEPHONE_RATE), int(LEAD_OUT * TELEPHONE_RATE)
-    # Fade 10 ms where the cut is, so that it does not click.
-    spoken = samples[max(0, start - frame) : end + frame].copy()
+    spoken = sound[max(0, start - frame) : end + frame].copy()
     ramp = np.linspace(0, 1, frame, dtype=np.float32)
     spoken[:frame] *= ramp
     spoken[-frame:] *= ramp[::-1]
+    silence = np.zeros(TELEPHONE_RATE, dtype=np.float32)
+    head, tail = int(cut.lead * TELEPHONE_RATE), int(cut.tail * TELEPHONE_RATE)
     return np.concatenate([silence[:head], spoken, silence[:tail]])
 
 
-def telephone_sound(samples: Samples, rate: int = KOKORO_RATE) -> npt.NDArray[np.int16]:
-    """Bring a synthesised sentence to the telephone's form and to the one stated level.
+def telephone_sound(samples: Samples, rate: int, cut: Cut = WHOLE) -> npt.NDArray[np.int16]:
+    """Bring speech of any rate to the telephone's form and to the one loudness.
 
     Raises VoiceUnavailable when there is nothing but silence.
     """
     if not np.any(samples):
         raise VoiceUnavailable("the voice said nothing")
-    sound = samples
-    if rate != TELEPHONE_RATE:
-        import soxr  # of the `voice` extra, like all that only this module needs
-
-        sound = soxr.resample(samples, rate, TELEPHONE_RATE, quality="VHQ")
-    sound = _trim(sound)
-    gain = 10 ** ((SPEECH_LEVEL - _level(sound)) / 20)
+    sound = _trim(resampled(samples, rate, TELEPHONE_RATE), cut)
+    sound = sound * 10 ** ((LOUDNESS - loudness(sound, TELEPHONE_RATE)) / 20)
     ceiling = 10 ** (PEAK_LEVEL / 20)
-    # Only a few consonants reach the ceiling; bending them keeps every prompt equally loud.
-    bent: Samples = ceiling * np.tanh(sound * gain / ceiling)
-    return np.round(bent * 32767).astype(np.int16)
+    if np.abs(sound).max() > ceiling:  # a crack: bend it, or the rest would have to be quieter
+        sound = ceiling * np.tanh(sound / ceiling)
+    return np.round(sound * 32767).astype(np.int16)
 
 
 # ---- the voice ----
@@ -186,7 +180,7 @@ def _fetch_voices(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as work:
         subprocess.run(
-            [npm, "pack", VOICE_PACKAGE, "--silent", "--pack-destination", work],
+            [npm, "pack", VOICE_PACKAGE, "--silent", "--pack-destination", "."],
             check=True,
             cwd=work,
             stdout=subprocess.DEVNULL,
@@ -252,7 +246,7 @@ class KokoroSpeaker:
 
     def phonemes(self, text: str, language: str) -> str:
         """The text in the model's alphabet."""
-        if language.startswith("zh"):
+        if language.startswith("zh") and not text.isascii():  # letters are English anywhere
             return str(self._chinese(text)[0])
         return str(self._english(_Word(text))[0])
 
@@ -267,8 +261,12 @@ class _Word:
 # ---- the command ----
 
 
-def _recording(speaker: Speaker, text: str, language: str, voice: Voice) -> npt.NDArray[np.int16]:
-    return telephone_sound(speaker.speak(text, language, voice), speaker.rate)
+def _recording(
+    speaker: Speaker, text: str, language: str, voice: Voice, cut: Cut = WHOLE
+) -> npt.NDArray[np.int16]:
+    if text == PAUSE_TEXT:
+        return np.zeros(int(PAUSE * TELEPHONE_RATE), dtype=np.int16)
+    return telephone_sound(speaker.speak(text, language, voice), speaker.rate, cut)
 
 
 def _write(file: Path, samples: npt.NDArray[np.int16]) -> None:
@@ -296,7 +294,8 @@ def say_prompts(
     for number, prompt in enumerate(missing, start=1):
         speaker = speaker or KokoroSpeaker(models)
         print(f"[{number}/{len(missing)}] {prompt.file_name}  {prompt.text}", flush=True)
-        samples = _recording(speaker, prompt.text, prompt.language, prompt.voice)
+        cut = CLOSE if prompt.part else WHOLE
+        samples = _recording(speaker, prompt.text, prompt.language, prompt.voice, cut)
         _write(shelf.folder / prompt.file_name, samples)
     for file in shelf.stale_files(kept):
         print(f"removed {file.name}: no text asks for it any more")

@@ -50,7 +50,8 @@ def spoken(value: Value, way: str, language: str, *, today: date | None = None) 
     tongue = _tongue(value, way, language)
     match way:
         case "digits" | "phone" | "order_number":
-            return _in_groups(_GROUPS[way](value, way))
+            groups = [tongue.characters(group) for group in _GROUPS[way](value, way)]
+            return tuple(part for parts in groups for part in (PAUSE, *parts))[1:]
         case "date":
             return tuple(tongue.date_(_date(value, way), today))
         case "date_time":
@@ -202,16 +203,6 @@ def _fours(run: str) -> list[str]:
     if len(groups) > 1 and len(groups[-1]) == 1:
         groups[-2:] = [groups[-2][:3], groups[-2][3] + groups[-1]]
     return groups
-
-
-def _in_groups(groups: list[str]) -> Parts:
-    return tuple(part for group in groups for part in (PAUSE, *map(_character, group)))[1:]
-
-
-def _character(character: str) -> str:
-    if character == "+":
-        return "plus"
-    return f"digit_{character}" if character.isdigit() else f"letter_{character}"
 
 
 _GROUPS: Mapping[str, Callable[[Scalar, str], list[str]]] = {
