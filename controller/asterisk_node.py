@@ -19,7 +19,8 @@ from pathlib import Path
 from controller.credentials import CUSTOMER, TRUNK, Credentials, sip_endpoint, write_private
 from controller.problems import ProblemError
 from controller.settings import ROOT, Settings
-from ivr.prompts import load_catalogue, prompt_path
+from ivr.human import RECORDINGS, HumanRecordings
+from ivr.prompts import load_catalogue
 from telephony.translate import WANTED
 
 SYSTEM_NAME = "huawu"
@@ -157,6 +158,7 @@ def placeholders(
 ) -> dict[str, str]:
     """Every name a template may use, with its value. Folders have no slash at their end."""
     own = settings.asterisk_dir
+    shelf = load_catalogue(people=HumanRecordings(settings.company / RECORDINGS).find)
     return {
         "SYSTEM_NAME": SYSTEM_NAME,
         "BIND": settings.bind,
@@ -187,10 +189,10 @@ def placeholders(
         "LIVE_RECORDINGS_DIR": str(settings.recordings_dir / "live"),
         # What the dialplan itself says when no controller answers, in both languages.
         **{
-            f"PROMPT_{prompt.name.upper()}_{prompt.language[:2].upper()}": prompt_path(
+            f"PROMPT_{prompt.name.upper()}_{prompt.language[:2].upper()}": shelf.path(
                 prompt.name, prompt.language
             )
-            for prompt in load_catalogue()
+            for prompt in shelf
         },
     }
 

@@ -245,6 +245,14 @@ def report(
     print(run(_settings(), day, as_json=as_json))
 
 
+@ivr.command("record", context_settings=_PASS_ON)
+def ivr_record(context: typer.Context) -> None:
+    """Let a person's recording say a prompt instead of the synthesised voice."""
+    from ivr.human import main as run
+
+    _leave(run(context.args))
+
+
 @user.command("list", epilog="Example: ./huawu user list")
 def user_list() -> None:
     """Every account with its role."""

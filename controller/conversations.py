@@ -23,6 +23,7 @@ from controller.in_front import OFF_CODE, ON_CODE, InFront, Menus
 from ivr.dialogue import Caller, CallerGone, Ending, Outcome, run_dialogue
 from ivr.ears import Ears
 from ivr.emergency import EVERYTHING
+from ivr.joining import Joiner
 from ivr.line import AgiLine
 from ivr.ports import World
 from ivr.prompts import prompt_path
@@ -107,6 +108,7 @@ class Conversations:
         self._front = front
         self._ears = ears
         self._past = past
+        self._joiner = Joiner(recordings / "joined")
         self._written = written
 
     def routes(self) -> Mapping[str, Route]:
@@ -167,7 +169,7 @@ class Conversations:
         stands in front of a queue.
         """
         outcome = await run_dialogue(
-            AgiLine(session, self._recordings, self._ears),
+            AgiLine(session, self._recordings, self._ears, self._joiner),
             self._menus.current,
             caller,
             self._world,

@@ -47,7 +47,9 @@ from controller.telephone import Telephone
 from dashboards.ports import WebPorts
 from dashboards.server import create_app
 from ivr.emergency import SwitchBook
+from ivr.human import RECORDINGS, HumanRecordings
 from ivr.ports import QueueLoad, World
+from ivr.prompts import speak_for
 from ivr.versions import FlowVersions
 from recordings.listening import HearingLink
 from recordings.service import RecordingsService
@@ -112,6 +114,7 @@ class Controller:
         self._clock = Clock()
         self._versions = rule_versions(settings.rules_dir)
         self._rules, company = self._first_rules()
+        speak_for(HumanRecordings(settings.company / RECORDINGS).find)
         self._menus = FlowVersions(menu_files(settings))
         self._timezone = self._menus.current.hours.zone.key  # the company's own, of hours.yaml
         self._redis: Redis = connect(settings.effective_redis_url)

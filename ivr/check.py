@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
+from ivr.human import RECORDINGS, HumanRecordings
 from ivr.versions import load_version
 from store.source import BadFile, Problem
 
@@ -41,10 +42,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     today = datetime.now(version.hours.zone).date()
     for warning in [*version.flows.warnings, *version.hours.warnings(today)]:
         print(warning, file=sys.stderr)
-    flows, count = version.flows, len(list(version.flow.shelf))
+    flows, shelf = version.flows, version.flow.shelf
+    for warning in HumanRecordings(options.company / RECORDINGS).problems(shelf):
+        print(warning, file=sys.stderr)
+    for prompt in shelf.spoken_by_people():
+        print(f"a person says {prompt.name} ({prompt.language}): {shelf.file(prompt)}")
     print(
         f"the menu is good: {len(flows.by_name)} flow(s), {len(flows.places)} nodes, "
-        f"{count} recordings, {len(flows.warnings)} warning(s)"
+        f"{len(list(shelf))} recordings, {len(flows.warnings)} warning(s)"
     )
     return 0
 

@@ -1,30 +1,24 @@
 """Several recordings played as one: joined to one file, so that no gap lies between them.
 
-Between two STREAM FILE commands a caller hears silence of a few hundredths of a second, more on a
-busy machine (measured in docs/prompts.md): between sentences nobody notices, inside a number it
-stutters. A joined file is made at its first use in under two milliseconds and kept for the next
-caller; what was not played for long goes first.
+Between two STREAM FILE commands one packet of 20 ms is missing, more when Asterisk or we are busy
+(measured by tests/live/test_joined_prompts.py): nobody notices it between sentences, but a number
+of eight parts stutters. A joined file is made at its first use, in a few milliseconds, and kept for
+the next caller; what was not played for long goes first.
 """
 
 import hashlib
 import logging
 import os
-import wave
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path, PurePath
 
+from ivr.wav import read_wav, write_wav
+
 log = logging.getLogger(__name__)
 
-TELEPHONE_RATE = 8_000
 KEPT = 500
 """Joined files that are kept; 500 of three seconds are 24 MB."""
-
-
-def seconds(file: Path) -> float:
-    """How long a WAV file plays. Raises OSError, EOFError, wave.Error when it is none."""
-    with wave.open(str(file)) as sound:
-        return sound.getnframes() / sound.getframerate()
 
 
 class Joiner:
@@ -56,13 +50,9 @@ class Joiner:
         return [str(file.with_suffix(""))]
 
     def _write(self, file: Path, frames: bytes) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o750)
+        self._folder.mkdir(parents=True, exist_ok=True)
         self._forget()
-        unfinished = file.with_suffix(f".{os.getpid()}")
-        with wave.open(str(unfinished), "wb") as sound:
-            sound.setparams((1, 2, TELEPHONE_RATE, 0, "NONE", ""))
-            sound.writeframes(frames)
-        unfinished.replace(file)
+        write_wav(file, frames)
 
     def _forget(self) -> None:
         """Make room for one more."""
@@ -84,8 +74,6 @@ def _stamp(prompt: str) -> str:
 
 
 def _frames(prompt: str) -> bytes:
-    with suppress(FileNotFoundError, wave.Error, EOFError), wave.open(f"{prompt}.wav") as sound:
-        if sound.getparams()[:3] == (1, 2, TELEPHONE_RATE):
-            return sound.readframes(sound.getnframes())
-    log.error("no recording %s", PurePath(prompt).name)
-    return b""
+    if (frames := read_wav(Path(f"{prompt}.wav"))) is None:
+        log.error("no recording %s", PurePath(prompt).name)
+    return frames or b""

@@ -6,11 +6,12 @@ A recording is named after what it says and how it was made,
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
+from typing import TypeAlias
 
+from ivr.wav import seconds_of
 from store.source import BadFile, Source, read_source
 
 HERE = Path(__file__).resolve().parent
@@ -51,6 +52,14 @@ class Prompt:
         return f"{self.language}/{self.name}-{print_}.wav"
 
 
+PeopleSay: TypeAlias = Callable[[Prompt], Path | None]
+"""A person's recording of a prompt, if there is one (``ivr/human.py``)."""
+
+
+def _nobody(_: Prompt) -> Path | None:
+    return None
+
+
 class UnknownPrompt(KeyError):
     """No text of that name in that language or in the default language."""
 
@@ -74,9 +83,11 @@ class PromptShelf:
         prompts: Iterable[Prompt],
         voices: Mapping[str, Voice],
         folder: Path = PROMPT_FOLDER,
+        people: PeopleSay = _nobody,
     ) -> None:
         self.voices = dict(voices)
         self.folder = folder
+        self._people = people
         self.default_language = next(iter(self.voices))
         self._prompts = {(prompt.name, prompt.language): prompt for prompt in prompts}
 
@@ -85,7 +96,9 @@ class PromptShelf:
 
     def with_prompts(self, prompts: Iterable[Prompt]) -> "PromptShelf":
         """A shelf that holds these prompts too (a flow's beside the catalogue's)."""
-        return PromptShelf([*self._prompts.values(), *prompts], self.voices, self.folder)
+        return PromptShelf(
+            [*self._prompts.values(), *prompts], self.voices, self.folder, self._people
+        )
 
     def find(self, name: str, language: str) -> Prompt:
         """The prompt in a language, else in the default language. Raises UnknownPrompt."""
@@ -96,11 +109,23 @@ class PromptShelf:
 
     def path(self, name: str, language: str) -> str:
         """The absolute path of the recording without extension. Raises UnknownPrompt."""
-        return str((self.folder / self.find(name, language).file_name).with_suffix(""))
+        return str(self.file(self.find(name, language)).with_suffix(""))
+
+    def file(self, prompt: Prompt) -> Path:
+        """The recording of a prompt: a person's if there is one, else the synthesised one."""
+        return self._people(prompt) or self.folder / prompt.file_name
+
+    def seconds(self, name: str, language: str) -> float:
+        """How long a prompt plays; 0 when its recording is lost. Raises UnknownPrompt."""
+        return seconds_of(self.file(self.find(name, language)))
 
     def unrecorded(self) -> list[Prompt]:
         """The prompts whose recording is not there."""
-        return [p for p in self._prompts.values() if not (self.folder / p.file_name).is_file()]
+        return [prompt for prompt in self._prompts.values() if not self.file(prompt).is_file()]
+
+    def spoken_by_people(self) -> list[Prompt]:
+        """The prompts that a person's recording says."""
+        return [prompt for prompt in self._prompts.values() if self._people(prompt)]
 
     def stale_files(self, others: Iterable["PromptShelf"] = ()) -> list[Path]:
         """Recordings in the prompt folder that no prompt of these shelves asks for any more."""
@@ -108,8 +133,14 @@ class PromptShelf:
         return sorted(path for path in self.folder.glob("*/*.wav") if path not in wanted)
 
 
-def load_catalogue(file: Path = CATALOGUE, folder: Path = PROMPT_FOLDER) -> PromptShelf:
-    """The system's own prompts. Raises BadFile when the catalogue has a mistake."""
+def load_catalogue(
+    file: Path = CATALOGUE,
+    folder: Path = PROMPT_FOLDER,
+    *,
+    parts: Path = PARTS,
+    people: PeopleSay = _nobody,
+) -> PromptShelf:
+    """The system's own prompts and the parts of values. Raises BadFile for a mistake in them."""
     source = read_source(file)
     voices = _voices(source)
     prompts = list(_prompts(source, "prompts", voices))
@@ -126,12 +157,11 @@ def load_catalogue(file: Path = CATALOGUE, folder: Path = PROMPT_FOLDER) -> Prom
     ]
     if problems or not prompts:
         raise BadFile(problems or [source.problem(("prompts",), "there are no prompts")])
-    return PromptShelf(prompts, voices, folder)
+    return PromptShelf([*prompts, *load_parts(parts, voices)], voices, folder, people)
 
 
-def load_parts(file: Path = PARTS, catalogue: Path = CATALOGUE) -> list[Prompt]:
+def load_parts(file: Path, voices: Mapping[str, Voice]) -> list[Prompt]:
     """The parts of spoken values, each in the languages that need it. Raises BadFile."""
-    voices = _voices(read_source(catalogue))
     return [replace(prompt, part=True) for prompt in _prompts(read_source(file), "parts", voices)]
 
 
@@ -185,9 +215,13 @@ def _voices(source: Source) -> dict[str, Voice]:
     return voices
 
 
-@cache
-def _catalogue() -> PromptShelf:
-    return load_catalogue()
+_own: PromptShelf | None = None
+
+
+def speak_for(people: PeopleSay) -> None:
+    """Let a company's own recordings say the system's prompts, for the rest of this process."""
+    global _own  # noqa: PLW0603 - one process speaks for one company
+    _own = load_catalogue(people=people)
 
 
 def prompt_path(name: str, language: str = "zh-CN") -> str:
@@ -195,4 +229,7 @@ def prompt_path(name: str, language: str = "zh-CN") -> str:
 
     The catalogue is read once per process. Raises UnknownPrompt.
     """
-    return _catalogue().path(name, language)
+    if _own is None:
+        speak_for(_nobody)
+    assert _own is not None
+    return _own.path(name, language)

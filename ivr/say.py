@@ -6,7 +6,7 @@ run the system, because the recordings are committed. Only what is missing is ma
 recordings of texts that are gone are removed.
 
 Every recording: 8 kHz, 16 bit, mono; silence cut off at both ends; −22 LUFS, which
-``ivr/loudness.py`` justifies; peaks at most −2 dBFS, so that nothing clips in G.711.
+``ivr/sound.py`` justifies; peaks at most −2 dBFS, so that nothing clips in G.711.
 """
 
 import argparse
@@ -28,9 +28,10 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from ivr.loudness import LOUDNESS, Samples, loudness, resampled
 from ivr.prompts import PromptShelf, Voice, fingerprint
+from ivr.sound import CLOSE, WHOLE, Cut, NoSound, Samples, telephone_sound
 from ivr.versions import FILES, load_version
+from ivr.wav import TELEPHONE_RATE, write_wav
 from store.source import BadFile, read_source
 from store.versions import Versions
 
@@ -40,9 +41,10 @@ VOICE_PACKAGE = "kokoro-js@1.2.1"
 INSTALL = "pip install -r requirements/voice.txt, with Python 3.11 or 3.12"
 
 KOKORO_RATE = 24_000
-TELEPHONE_RATE = 8_000
-PEAK_LEVEL = -2.0
-"""dBFS that no sample exceeds."""
+PAUSE_TEXT = "…"
+"""The text of a part that is a silence."""
+PAUSE = 0.25
+"""Seconds that it lasts."""
 
 KEPT = 10
 """Versions of the menu whose recordings stay."""
@@ -87,58 +89,6 @@ def load_phrases(folder: Path) -> list[Phrase]:
             )
         )
     return phrases
-
-
-# ---- sound ----
-
-
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """Seconds of silence kept before the first sound and after the last."""
-
-    lead: float
-    tail: float
-
-
-WHOLE = Cut(0.05, 0.20)
-"""Of a prompt: a jitter buffer may eat the first frames, and a sentence is followed by a breath."""
-CLOSE = Cut(0.01, 0.03)
-"""Of a part, so that parts follow each other as syllables do."""
-PAUSE_TEXT = "…"
-"""The text of a part that is a silence, and its length in seconds."""
-PAUSE = 0.25
-
-
-def _trim(samples: Samples, cut: Cut) -> Samples:
-    """Cut the silence at both ends, leaving what `cut` says; no offset, no click."""
-    frame = TELEPHONE_RATE // 200  # 5 ms
-    sound = samples - samples.mean()
-    frames = sound[: len(sound) // frame * frame].reshape(-1, frame)
-    power = (frames.astype(np.float64) ** 2).mean(axis=1)
-    loud = np.flatnonzero(power > power.max(initial=0.0) / 10_000)  # 40 dB under the loudest
-    start, end = loud[0] * frame, (loud[-1] + 1) * frame
-    spoken = sound[max(0, start - frame) : end + frame].copy()
-    ramp = np.linspace(0, 1, frame, dtype=np.float32)
-    spoken[:frame] *= ramp
-    spoken[-frame:] *= ramp[::-1]
-    silence = np.zeros(TELEPHONE_RATE, dtype=np.float32)
-    head, tail = int(cut.lead * TELEPHONE_RATE), int(cut.tail * TELEPHONE_RATE)
-    return np.concatenate([silence[:head], spoken, silence[:tail]])
-
-
-def telephone_sound(samples: Samples, rate: int, cut: Cut = WHOLE) -> npt.NDArray[np.int16]:
-    """Bring speech of any rate to the telephone's form and to the one loudness.
-
-    Raises VoiceUnavailable when there is nothing but silence.
-    """
-    if not np.any(samples):
-        raise VoiceUnavailable("the voice said nothing")
-    sound = _trim(resampled(samples, rate, TELEPHONE_RATE), cut)
-    sound = sound * 10 ** ((LOUDNESS - loudness(sound, TELEPHONE_RATE)) / 20)
-    ceiling = 10 ** (PEAK_LEVEL / 20)
-    if np.abs(sound).max() > ceiling:  # a crack: bend it, or the rest would have to be quieter
-        sound = ceiling * np.tanh(sound / ceiling)
-    return np.round(sound * 32767).astype(np.int16)
 
 
 # ---- the voice ----
@@ -266,17 +216,10 @@ def _recording(
 ) -> npt.NDArray[np.int16]:
     if text == PAUSE_TEXT:
         return np.zeros(int(PAUSE * TELEPHONE_RATE), dtype=np.int16)
-    return telephone_sound(speaker.speak(text, language, voice), speaker.rate, cut)
-
-
-def _write(file: Path, samples: npt.NDArray[np.int16]) -> None:
-    """Write a WAV so that nobody ever finds half a file."""
-    import soundfile
-
-    file.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = file.with_suffix(".unfinished")
-    soundfile.write(unfinished, samples, TELEPHONE_RATE, subtype="PCM_16", format="WAV")
-    unfinished.replace(file)
+    try:
+        return telephone_sound(speaker.speak(text, language, voice), speaker.rate, cut)
+    except NoSound as error:
+        raise VoiceUnavailable(f"the voice said nothing for “{text}”") from error
 
 
 def say_prompts(
@@ -296,7 +239,7 @@ def say_prompts(
         print(f"[{number}/{len(missing)}] {prompt.file_name}  {prompt.text}", flush=True)
         cut = CLOSE if prompt.part else WHOLE
         samples = _recording(speaker, prompt.text, prompt.language, prompt.voice, cut)
-        _write(shelf.folder / prompt.file_name, samples)
+        write_wav(shelf.folder / prompt.file_name, samples.tobytes())
     for file in shelf.stale_files(kept):
         print(f"removed {file.name}: no text asks for it any more")
         file.unlink()
@@ -322,7 +265,8 @@ def say_phrases(folder: Path, models: Path, speaker: Speaker | None = None) -> i
     for number, phrase in enumerate(due, start=1):
         speaker = speaker or KokoroSpeaker(models)
         print(f"[{number}/{len(due)}] {phrase.file.name}  {phrase.text}", flush=True)
-        _write(phrase.file, _recording(speaker, phrase.text, phrase.language, phrase.voice))
+        sound = _recording(speaker, phrase.text, phrase.language, phrase.voice)
+        write_wav(phrase.file, sound.tobytes())
         made[phrase.name] = prints[phrase.name]
         ledger.write_text(json.dumps(made, indent=1, sort_keys=True) + "\n")
     for file in folder.glob("*.wav"):

@@ -16,6 +16,7 @@ from ivr.emergency import FILE as EMERGENCY
 from ivr.emergency import EmergencyPlan, check_plan, plan_prompts, read_plan
 from ivr.flow import Flow, Flows, Surroundings, load_flows, place_name
 from ivr.hours import OpeningHours, load_hours
+from ivr.human import RECORDINGS, HumanRecordings
 from ivr.intents import Intents, load_intents
 from ivr.prompts import PromptShelf, load_catalogue
 from ivr.shop.services import KNOWN
@@ -99,24 +100,35 @@ def _routing(company: Path) -> Source | None:
 
 
 def load_version(
-    company: Path, number: int = 0, *, recorded: bool = True, rules: Path | None = None
+    company: Path,
+    number: int = 0,
+    *,
+    recorded: bool = True,
+    rules: Path | None = None,
+    people: HumanRecordings | None = None,
 ) -> FlowVersion:
     """Load the menus of a company folder. Raises BadFile with every problem found.
 
-    ``rules`` is the folder of queues.yaml and routing.yaml when the rules in use lie elsewhere.
+    ``rules`` is the folder of queues.yaml and routing.yaml when the rules in use lie elsewhere;
+    ``people`` are people's recordings when they lie elsewhere.
     """
+    people = people or HumanRecordings(company / RECORDINGS)
     hours = load_hours(company / "hours.yaml")
     intents = load_intents(file) if (file := company / "intents.yaml").exists() else None
     plan, plan_source = read_plan(company / EMERGENCY)
     rules = rules or company
-    shelf = load_catalogue()
+    shelf = load_catalogue(people=people.find)
     shelf = shelf.with_prompts(plan_prompts(plan, plan_source, shelf.voices))
     around = _around(rules, hours, intents, shelf, plan_source)
     main = company / MAIN_MENU
     others = [file for file in sorted(main.parent.glob("*.yaml")) if file != main]
+    flows = load_flows([main, *others], around, recorded=recorded)
+    broken = [found for found in people.problems(flows.main.shelf) if not found.warning]
+    if recorded and broken:
+        raise BadFile(broken)
     version = FlowVersion(
         number=number,
-        flows=load_flows([main, *others], around, recorded=recorded),
+        flows=flows,
         hours=hours,
         customers=load_customers(company / "customers.yaml", around.attributes.get(TIER, ())),
         emergency=plan,
@@ -192,7 +204,13 @@ class MenuFiles:
 
         A recording that has gone since is no reason to refuse it: callers do without that one.
         """
-        return load_version(version.folder, version.number, recorded=False, rules=self._rules())
+        return load_version(
+            version.folder,
+            version.number,
+            recorded=False,
+            rules=self._rules(),
+            people=HumanRecordings(self._company / RECORDINGS),
+        )
 
 
 class FlowVersions:

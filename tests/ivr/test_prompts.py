@@ -16,8 +16,10 @@ from ivr.prompts import (
     load_catalogue,
     prompt_path,
 )
-from ivr.say import LEAD_OUT, PEAK_LEVEL, SPEECH_LEVEL, TELEPHONE_RATE, load_phrases
+from ivr.say import PAUSE_TEXT, load_phrases
+from ivr.sound import CLOSE, LOUDNESS, PEAK_LEVEL, WHOLE, loudness
 from ivr.versions import load_version
+from ivr.wav import TELEPHONE_RATE
 from store.source import BadFile
 from tests.ivr.small_company import VOICES
 
@@ -37,8 +39,8 @@ def test_a_changed_text_voice_or_speed_changes_the_name():
         replace(prompt, voice=Voice("b", 1.0)),
         replace(prompt, voice=Voice("a", 1.1)),
     ]
-    names = {item.file_name for item in [prompt, *others]}
-    assert len(names) == 4
+    names = {item.file_name for item in [prompt, *others, replace(prompt, part=True)]}
+    assert len(names) == 5
     assert all(name.startswith("en/hi-") and name.endswith(".wav") for name in names)
     assert fingerprint("Hi", Voice("a", 1.0)) == fingerprint("Hi", Voice("a", 1))
 
@@ -68,21 +70,44 @@ def test_every_text_has_its_recording_and_nothing_else_lies_there(shelf):
     assert shelf.stale_files() == []
 
 
-def test_recordings_are_telephone_sound_at_one_level(shelf):
-    files = [shelf.folder / prompt.file_name for prompt in shelf]
-    files += [phrase.file for phrase in load_phrases(COMPANY / "speech")]
-    for file in files:
-        with soundfile.SoundFile(file) as sound:
-            assert (sound.samplerate, sound.channels, sound.subtype) == (
-                TELEPHONE_RATE, 1, "PCM_16",
-            )  # fmt: skip
-            samples = sound.read(dtype="float32")
+def samples_of(file: Path) -> np.ndarray:
+    with soundfile.SoundFile(file) as sound:
+        assert (sound.samplerate, sound.channels, sound.subtype) == (TELEPHONE_RATE, 1, "PCM_16")
+        return sound.read(dtype="float32")
+
+
+def test_recordings_are_telephone_sound_of_one_loudness(shelf):
+    spoken = [prompt for prompt in shelf if prompt.text != PAUSE_TEXT]
+    cuts = {shelf.folder / prompt.file_name: CLOSE if prompt.part else WHOLE for prompt in spoken}
+    cuts |= {phrase.file: WHOLE for phrase in load_phrases(COMPANY / "speech")}
+    for file, cut in cuts.items():
+        samples = samples_of(file)
         assert 20 * np.log10(np.abs(samples).max()) <= PEAK_LEVEL + 0.1, file
-        frames = samples[: len(samples) // 160 * 160].reshape(-1, 160)
-        power = (frames.astype(float) ** 2).mean(axis=1)
-        spoken = power[power > power.max() / 1000].mean()
-        assert abs(10 * np.log10(spoken) - SPEECH_LEVEL) < 1.5, file
-        assert np.abs(samples[-int(LEAD_OUT * TELEPHONE_RATE) + 10 :]).max() == 0, file
+        assert abs(loudness(samples, TELEPHONE_RATE) - LOUDNESS) < 0.5, file
+        assert np.abs(samples[-int(cut.tail * TELEPHONE_RATE) + 10 :]).max() == 0, file
+
+
+def test_parts_begin_and_end_without_a_click(shelf):
+    """No step between neighbouring samples at an edge is larger than a fade leaves it."""
+    for part in shelf:
+        if part.part and part.text != PAUSE_TEXT:
+            samples = samples_of(shelf.folder / part.file_name)
+            steps = np.abs(np.diff(samples))
+            sounding = np.flatnonzero(samples)
+            edges = [sounding[0], sounding[-1]]
+            assert max(steps[max(0, edge - 4) : edge + 4].max() for edge in edges) < 0.01, part.name
+
+
+def test_durations_are_those_of_the_recordings(shelf):
+    file = shelf.path("goodbye", "en") + ".wav"
+    assert shelf.seconds("goodbye", "en") == pytest.approx(len(samples_of(file)) / TELEPHONE_RATE)
+    assert shelf.seconds("pause", "en") == 0.25
+
+
+def test_a_lost_recording_lasts_no_time(tmp_path):
+    prompt = Prompt(name="hi", language="en", text="Hi", voice=VOICES["en"],
+                    source=tmp_path, line=1)  # fmt: skip
+    assert PromptShelf([prompt], VOICES, tmp_path).seconds("hi", "en") == 0.0
 
 
 def test_a_prompt_without_translation_is_named(tmp_path):

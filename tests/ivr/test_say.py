@@ -1,6 +1,7 @@
 """Making recordings: only what is missing, nothing stale, one level; with a voice of tones."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,6 @@ import soundfile
 from ivr.prompts import Prompt, PromptShelf
 from ivr.say import (
     KEPT,
-    LEAD_IN,
-    PEAK_LEVEL,
-    SPEECH_LEVEL,
-    TELEPHONE_RATE,
     KokoroSpeaker,
     VoiceUnavailable,
     kept_shelves,
@@ -21,9 +18,9 @@ from ivr.say import (
     main,
     say_phrases,
     say_prompts,
-    telephone_sound,
 )
 from ivr.versions import MenuFiles
+from ivr.wav import TELEPHONE_RATE
 from store.source import BadFile
 from tests.ivr.small_company import VOICES
 
@@ -49,10 +46,6 @@ class Whistler:
 def prompt(text: str, name: str = "hi", language: str = "zh-CN") -> Prompt:
     return Prompt(name=name, language=language, text=text, voice=VOICES[language],
                   source=Path("x.yaml"), line=1)  # fmt: skip
-
-
-def level(samples: np.ndarray) -> float:
-    return float(10 * np.log10(np.mean((samples / 32768.0) ** 2)))
 
 
 def test_only_what_is_missing_is_made(tmp_path):
@@ -105,26 +98,25 @@ def test_nothing_half_written_is_left(tmp_path):
     assert [path.suffix for path in tmp_path.rglob("*") if path.is_file()] == [".wav"]
 
 
-@pytest.mark.parametrize("loudness", [0.001, 0.1, 0.9])
-def test_silence_goes_and_the_level_is_the_stated_one(loudness):
-    spoken = Whistler().speak("一二三四五六七八九十", "zh-CN", None) * (loudness / 0.01)
-    samples = telephone_sound(spoken, TELEPHONE_RATE)
-    assert len(samples) / TELEPHONE_RATE == pytest.approx(1.0 + 0.25 + 0.02, abs=0.03)
-    body = samples[int(0.2 * TELEPHONE_RATE) : int(0.8 * TELEPHONE_RATE)]
-    assert level(body) == pytest.approx(SPEECH_LEVEL, abs=0.5)
-    assert np.abs(samples[: int(LEAD_IN * TELEPHONE_RATE)]).max() == 0
+def test_parts_are_cut_close_and_a_pause_is_silent(tmp_path):
+    parts = [
+        replace(prompt(text, name), part=True) for text, name in (("二十八", "n28"), ("…", "p"))
+    ]
+    shelf = PromptShelf([prompt("二十八"), *parts], VOICES, tmp_path)
+    say_prompts(shelf, tmp_path, Whistler())
+    whole, part, pause = (shelf.seconds(name, "zh-CN") for name in ("hi", "n28", "p"))
+    assert part == pytest.approx(whole - 0.21, abs=0.001)
+    assert pause == 0.25
+    assert not soundfile.read(shelf.path("p", "zh-CN") + ".wav")[0].any()
 
 
-def test_a_crack_does_not_clip():
-    spoken = Whistler().speak("一二三四五六七八九十", "zh-CN", None)
-    spoken[6000] = 1.0
-    peak = np.abs(telephone_sound(spoken, TELEPHONE_RATE).astype(int)).max() / 32767
-    assert 20 * np.log10(peak) <= PEAK_LEVEL + 0.01
+def test_silence_is_no_recording(tmp_path):
+    class Mute(Whistler):
+        def speak(self, text, language, voice):
+            return np.zeros(8000, dtype=np.float32)
 
-
-def test_silence_is_no_recording():
-    with pytest.raises(VoiceUnavailable, match="said nothing"):
-        telephone_sound(np.zeros(8000, dtype=np.float32), TELEPHONE_RATE)
+    with pytest.raises(VoiceUnavailable, match="said nothing for “您好”"):
+        say_prompts(PromptShelf([prompt("您好")], VOICES, tmp_path), tmp_path, Mute())
 
 
 PHRASES = """

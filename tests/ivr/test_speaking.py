@@ -7,8 +7,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ivr.prompts import load_parts
+from ivr.prompts import load_catalogue
 from ivr.speaking import LIMIT, WAYS, CannotSpeak, spoken, written
+from tests.numerals import read_chinese, read_english
 
 CHINESE, ENGLISH = ("zh-CN", "en")
 DAY = date(2026, 11, 26)
@@ -17,7 +18,7 @@ MOMENT = datetime(2026, 11, 26, 15, 30)  # noqa: DTZ001 - a time as the shop tel
 
 @pytest.fixture(scope="module")
 def texts():
-    return {(part.name, part.language): part.text for part in load_parts()}
+    return {(part.name, part.language): part.text for part in load_catalogue()}
 
 
 @pytest.fixture(scope="module")
@@ -185,45 +186,6 @@ def test_a_language_that_nobody_taught():
 
 
 # ---- every value ----
-
-_UNITS = {"十": 10, "百": 100, "千": 1000, "万": 10**4, "亿": 10**8}
-_DIGITS = {**{digit: at for at, digit in enumerate("零一二三四五六七八九")}, "两": 2}
-
-
-def read_chinese(text: str) -> int:
-    """The value of a Chinese numeral: another way round than the speaking."""
-    for unit in "亿万千百十":
-        before, found, behind = text.partition(unit)
-        if found:
-            return (read_chinese(before) if before else 1) * _UNITS[unit] + read_chinese(behind)
-    return int("".join(str(_DIGITS[char]) for char in text) or 0)
-
-
-_WORDS = {
-    word: at
-    for at, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen"
-        " fifteen sixteen seventeen eighteen nineteen".split()
-    )
-} | {
-    word: (at + 2) * 10
-    for at, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split())
-}
-
-
-def read_english(text: str) -> int:
-    """The value of an English number."""
-    total = section = 0
-    for word in text.replace("-", " ").replace(" and", "").split():
-        if word == "hundred":
-            section *= 100
-        elif word in ("thousand", "million", "billion"):
-            total += section * {"thousand": 10**3, "million": 10**6, "billion": 10**9}[word]
-            section = 0
-        else:
-            section += _WORDS[word]
-    return total + section
-
 
 numbers = st.integers(0, LIMIT - 1) | st.integers(0, 10**5) | st.integers(0, 10**9)
 

@@ -1,28 +1,87 @@
-"""How loud a recording is: programme loudness after ITU-R BS.1770-4, for one channel at any rate.
+"""What makes a recording a prompt: the telephone's form, one loudness, close edges without clicks.
+
+Loudness is programme loudness after ITU-R BS.1770-4, for one channel at any rate.
 
 Prompts are brought to LOUDNESS, the telephone's own target instead of streaming's −16 LUFS. In
 G.711 a sine at full scale is +3.14 dBm0, so speech with a mean square of x dB (full scale 0 dB)
 lies at x + 6.15 dBm0. Telephone networks are built for speech of −20 to −15 dBm0, and what may be
-sent into them for long is −13 dBm0 (ITU-T V.2). At −22 LUFS our prompts lie at −14.6 dBm0 while
-somebody speaks: clear, close to an agent's voice, with 17 dB left for the peaks. −16 LUFS would be
-−8.6 dBm0, above that limit, with clipped peaks, and every announcement twice as loud as the person
-who comes after it.
+sent into them for long is −13 dBm0 (ITU-T V.2, for data). At −22 LUFS our prompts lie at −14.6 dBm0
+while somebody speaks: clear, close to an agent's voice, with 17 dB left for the peaks. −16 LUFS
+would be −8.6 dBm0, above that limit, with clipped peaks, and every announcement would be louder
+than the person who comes after it.
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+
+from ivr.wav import TELEPHONE_RATE
 
 Samples = npt.NDArray[np.float32]
 _Spectrum = npt.NDArray[np.complex128]
 
 LOUDNESS = -22.0
 """LUFS of every prompt."""
+PEAK_LEVEL = -2.0
+"""dBFS that no sample exceeds."""
+
 
 _BLOCK = 0.4  # seconds
 _STEP = 0.1  # blocks overlap by three quarters
 _ABSOLUTE_GATE = -70.0  # LUFS
 _RELATIVE_GATE = -10.0  # LU under the loudness of what passed the absolute gate
 _OFFSET = -0.691  # makes a 997 Hz sine at 0 dBFS −3.01 LUFS, as the standard wants
+
+
+class NoSound(Exception):
+    """Nothing but silence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Seconds of silence kept before the first sound and after the last."""
+
+    lead: float
+    tail: float
+
+
+WHOLE = Cut(0.05, 0.20)
+"""Of a prompt: a jitter buffer may eat the first frames, and a sentence is followed by a breath."""
+CLOSE = Cut(0.01, 0.03)
+"""Of a part, so that parts follow each other as syllables do."""
+
+
+def _trim(samples: Samples, cut: Cut) -> Samples:
+    """Cut the silence at both ends, leaving what `cut` says; no offset, no click."""
+    frame = TELEPHONE_RATE // 200  # 5 ms
+    sound = samples - samples.mean()
+    frames = sound[: len(sound) // frame * frame].reshape(-1, frame)
+    power = (frames.astype(np.float64) ** 2).mean(axis=1)
+    loud = np.flatnonzero(power > power.max(initial=0.0) / 10_000)  # 40 dB under the loudest
+    start, end = loud[0] * frame, (loud[-1] + 1) * frame
+    spoken = sound[max(0, start - frame) : end + frame].copy()
+    ramp = np.linspace(0, 1, frame, dtype=np.float32)
+    spoken[:frame] *= ramp
+    spoken[-frame:] *= ramp[::-1]
+    silence = np.zeros(TELEPHONE_RATE, dtype=np.float32)
+    head, tail = int(cut.lead * TELEPHONE_RATE), int(cut.tail * TELEPHONE_RATE)
+    return np.concatenate([silence[:head], spoken, silence[:tail]])
+
+
+def telephone_sound(samples: Samples, rate: int, cut: Cut = WHOLE) -> npt.NDArray[np.int16]:
+    """Bring speech of any rate to the telephone's form and to the one loudness.
+
+    Raises NoSound when there is nothing but silence.
+    """
+    if not np.any(samples):
+        raise NoSound("there is nothing but silence")
+    sound = _trim(resampled(samples, rate, TELEPHONE_RATE), cut)
+    sound = sound * 10 ** ((LOUDNESS - loudness(sound, TELEPHONE_RATE)) / 20)
+    ceiling = 10 ** (PEAK_LEVEL / 20)
+    if np.abs(sound).max() > ceiling:  # a crack: bend it, or the rest would have to be quieter
+        sound = ceiling * np.tanh(sound / ceiling)
+    return np.round(sound * 32767).astype(np.int16)
 
 
 def loudness(samples: Samples, rate: int) -> float:
@@ -42,13 +101,14 @@ def resampled(samples: Samples, rate: int, wanted: int) -> Samples:
     """Another rate by way of the spectrum: all that fits below the new half rate, and no more."""
     if rate == wanted:
         return samples
-    padded = np.pad(samples, rate // 10)  # the spectrum goes round: the ends must not meet
-    size = round(padded.size * wanted / rate)
+    # The spectrum goes round: silence keeps the ends apart, and whole seconds fit both rates.
+    silence = rate + -samples.size % rate
+    padded = np.pad(samples, (0, silence))
+    size = padded.size // rate * wanted
     spectrum = np.fft.rfft(padded)[: size // 2 + 1]
-    longer = np.pad(spectrum, (0, size // 2 + 1 - spectrum.size))
-    sound = np.fft.irfft(longer, size) * (size / padded.size)
-    edge = round(rate // 10 * wanted / rate)
-    return sound[edge : size - edge].astype(np.float32)
+    spectrum = np.pad(spectrum, (0, size // 2 + 1 - spectrum.size))
+    sound = np.fft.irfft(spectrum, size) * (size / padded.size)
+    return sound[: round(samples.size * wanted / rate)].astype(np.float32)
 
 
 def _lufs(power: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
