@@ -2,14 +2,14 @@
 
 import re
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import structlog
 from aiohttp import web
 from pydantic import Field
 
 from dashboards.problems import not_found
-from dashboards.record import agents_of, make_record, summarise
+from dashboards.record import agents_of, make_record, messages_of, summarise
 from dashboards.routes import Answer, Call, Route
 from dashboards.views import (
     ContactPage,
@@ -125,16 +125,12 @@ def _segment(part: object) -> dict[str, object]:
 
 
 async def play_recording(call: Call) -> Answer:
-    """One file of a talk's recording; answers ``Range``. Each opening is audited."""
+    """One file of a talk's recording or a message; answers ``Range``. Each opening is audited."""
     contact, offer, leg = call.part("contact"), call.part("offer"), call.part("leg")
-    finished = [
-        event
-        for event in await _history(call, contact)
-        if isinstance(event, RecordingFinished) and str(event.offer) == offer
-    ]
-    if not finished or leg not in LEGS:
+    folder = _folders(await _history(call, contact)).get(offer)
+    if folder is None or leg not in LEGS:
         raise not_found("recording")
-    file = file_of(call.ports.recordings, finished[-1].folder, leg)
+    file = file_of(call.ports.recordings, folder, leg)
     if file is None:
         raise not_found("recording")
     if call.request.app[PLAYS].is_new(call.who.csrf, str(file), call.ports.now()):
@@ -146,6 +142,13 @@ async def play_recording(call: Call) -> Answer:
     response.headers["Cache-Control"] = "private, no-store"
     response.headers["Content-Disposition"] = f'inline; filename="{contact}-{offer}-{leg}.wav"'
     return response
+
+
+def _folders(events: Sequence[RecordedEvent]) -> dict[str, str]:
+    """Number of a talk or a message -> its folder, below the recordings folder."""
+    talks = {str(e.offer): e.folder for e in events if isinstance(e, RecordingFinished)}
+    spoken = {str(offer): str(PurePath(e.file).parent) for offer, e in messages_of(events)}
+    return talks | spoken
 
 
 def file_of(root: Path, folder: str, leg: str) -> Path | None:

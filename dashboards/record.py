@@ -18,6 +18,7 @@ from dashboards.views import (
     Names,
     RecordingView,
     RoutingView,
+    SpokenView,
     TranscriptView,
 )
 from telephony.events import (
@@ -31,6 +32,7 @@ from telephony.events import (
     ContactEnded,
     ContactQueued,
     FollowUpPlaced,
+    MessageRecorded,
     OfferEnded,
     OfferMade,
     QueueEnd,
@@ -47,15 +49,20 @@ ShowCaller = Callable[[str], str]
 """A caller's number as the reader may see it."""
 
 
-_WORDS = {
-    "state": "state",
-    "previous": "state",
-    "by": "party",
-    "language": "languages",
-    "reason": "reason",
-    "limit": "limit",
+_WORDS: Mapping[str, tuple[str, ...]] = {
+    "state": ("state",),
+    "previous": ("state",),
+    "by": ("party",),
+    "MessageTaken.by": ("messages", "ways"),
+    "language": ("languages",),
+    "reason": ("reason",),
+    "limit": ("limit",),
+    "service": ("service",),
+    "ServiceAsked.result": ("answer",),
+    "say": ("emergency", "announcement"),
+    "scope": ("scope",),
 }
-"""Field of an event -> section of the catalogue that has its values in words."""
+"""Field of an event, of all or of one kind -> where the catalogue has its values in words."""
 
 FACTS = ("occupancy", "calls", "turn", "line", "weight", "cost", "level")
 """Names of the strategies' numbers in a decision's reason (``acd/strategies.py``)."""
@@ -243,7 +250,7 @@ class Teller:
         return both(lambda lang: f"{named(profile.name, lang)} {agent}" if profile else agent)
 
     def _text(self, language: str, kind: str, data: Mapping[str, Any]) -> str:
-        values = {name: self._word(language, name, value) for name, value in data.items()}
+        values = {name: self._word(language, kind, name, value) for name, value in data.items()}
         if "target" in data:
             values["to"] = self._target(language, data["target"], data["to"])
         variant = _variant(kind, data)
@@ -252,11 +259,13 @@ class Teller:
                 return say(language, ("event", key), {**values, "kind": kind})
         return kind
 
-    def _word(self, language: str, name: str, value: object) -> str:
+    def _word(self, language: str, kind: str, name: str, value: object) -> str:
         """A field's value in words."""
         text = f"{value:.1f}".removesuffix(".0") if isinstance(value, float) else str(value)
         match name:
-            case "queue" | "reason" if text in self._company.queues:
+            case "confidence" if isinstance(value, float):
+                text = f"{value:.0%}"
+            case "queue" | "reason" | "intent" | "scope" if text in self._company.queues:
                 text = named(self._company.queues[text].name, language)
             case "reason" if names := self._company.break_name(text):
                 text = named(names, language)
@@ -268,8 +277,9 @@ class Teller:
                 text = self._exit(language, text)
             case "author":
                 text = text.removeprefix("supervisor:")
-            case _ if name in _WORDS and isinstance(value, str):
-                text = say(language, (_WORDS[name], text))
+            case _ if isinstance(value, str):
+                where = _WORDS.get(f"{kind}.{name}") or _WORDS.get(name)
+                text = say(language, (*where, text)) if where else text
         return text
 
     def _target(self, language: str, target: str, to: str) -> str:
@@ -443,6 +453,7 @@ def make_record(
         events=[teller.event(event) for event in events],
         routing=[teller.routing(event) for event in events if isinstance(event, OfferMade)],
         recordings=[recording_view(e) for e in events if isinstance(e, RecordingFinished)],
+        messages=[spoken_view(offer, event) for offer, event in messages_of(events)],
         transcripts=list(transcripts),
     )
 
@@ -459,4 +470,22 @@ def recording_view(event: RecordingFinished) -> RecordingView:
         stereo=f"{base}/stereo.wav",
         customer_leg=f"{base}/customer.wav",
         agent_leg=f"{base}/agent.wav",
+    )
+
+
+def messages_of(events: Iterable[RecordedEvent]) -> list[tuple[int, MessageRecorded]]:
+    """What the caller left, each with its number: talks count from 1 up, messages from 0 down."""
+    spoken = [event for event in events if isinstance(event, MessageRecorded) and event.file]
+    return [(-index, event) for index, event in enumerate(spoken)]
+
+
+def spoken_view(offer: int, event: MessageRecorded) -> SpokenView:
+    """A message with the address of its file."""
+    return SpokenView(
+        offer=offer,
+        at=event.at,
+        purpose=event.purpose,
+        queue=event.queue,
+        seconds=event.seconds,
+        audio=f"/api/v1/recordings/{event.contact}/{offer}/customer.wav",
     )

@@ -367,6 +367,17 @@ class RecordingView(View):
     agent_leg: str
 
 
+class SpokenView(View):
+    """What a caller said when nobody was there: a message, or a comment to a survey."""
+
+    offer: int = Field(description="as its transcript has it: 0 for the first, then downwards")
+    at: float
+    purpose: str = Field(description="voicemail or comment")
+    queue: str = Field(description="whose people are to hear it; empty for a comment")
+    seconds: float
+    audio: str = Field(description="its address")
+
+
 class SegmentView(View):
     """A stretch of speech of one side."""
 
@@ -428,6 +439,7 @@ class ContactRecord(View):
     events: list[EventView]
     routing: list[RoutingView]
     recordings: list[RecordingView]
+    messages: list[SpokenView]
     transcripts: list[TranscriptView]
 
 

@@ -8,6 +8,7 @@ from yarl import URL
 
 from acd.company import Company
 from dashboards.contacts_api import Plays
+from telephony.events import MessageRecorded
 from tests.dashboards.conftest import NOW, Browser, House
 from tests.dashboards.story import Day
 from tests.dashboards.talk import transcript, write_talk
@@ -166,3 +167,21 @@ async def test_a_recording_outside_its_folder_is_not_there(
         answer = await boss.get(f"/api/v1/recordings/{contact}/1/agent.wav")
         assert answer.status == 404, folder
     assert answer.content_type == "application/problem+json"
+
+
+async def test_a_message_is_part_of_the_record_and_is_played(boss: Browser, house: House) -> None:
+    folder = house.recordings / "messages" / "m"
+    folder.mkdir(parents=True)
+    (folder / "customer.wav").write_bytes(b"RIFFsound")
+    left = MessageRecorded(
+        at=NOW, contact="m", node="ask", purpose="voicemail", queue="order",
+        file="messages/m/customer.wav", seconds=4.0,
+    )  # fmt: skip
+    await house.store([left])
+    (message,) = (await (await boss.get("/api/v1/contacts/m")).json())["messages"]
+    assert message == {
+        "offer": 0, "at": NOW, "purpose": "voicemail", "queue": "order", "seconds": 4.0,
+        "audio": "/api/v1/recordings/m/0/customer.wav",
+    }  # fmt: skip
+    assert await (await boss.get(message["audio"])).read() == b"RIFFsound"
+    assert (await boss.get("/api/v1/recordings/m/-1/customer.wav")).status == 404

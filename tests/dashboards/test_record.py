@@ -1,5 +1,6 @@
 """A contact's history in words, and who may read which number."""
 
+import functools
 import re
 from typing import get_args
 
@@ -15,17 +16,25 @@ from dashboards.record import (
     fault_text,
     make_record,
     masked,
+    messages_of,
     summarise,
     whole,
 )
 from dashboards.texts import LANGUAGES, catalogue
 from telephony.events import (
+    EmergencyMet,
+    EmergencySwitched,
     EstimateTold,
     LimitReached,
+    MessageRecorded,
+    MessageTaken,
     OfferMade,
     PlaceChanged,
     RecordedEvent,
     RequirementWidened,
+    ServiceAsked,
+    SurveyAnswered,
+    WordsHeard,
     kind_of,
 )
 from tests.dashboards.conftest import NOW
@@ -205,3 +214,45 @@ def test_what_happens_while_waiting_in_words(company: Company) -> None:
         "mei changed the place: priority 9 in Orders, for Wang Wei 8002",
     )
     assert "第 2 圈" in told(RequirementWidened(**where, ring=2, requires={}))[0]
+
+
+def test_self_service_in_words(company: Company) -> None:
+    def told(event: RecordedEvent) -> tuple[str, str]:
+        text = Teller(company, whole).event(event).text
+        return text["zh-CN"], text["en"]
+
+    where = {"at": NOW, "contact": "c", "node": "ask"}
+    assert told(ServiceAsked(**where, service="logistics", result="stalled", seconds=0.42)) == (
+        "查询「物流」：物流停滞，用时 0.4 秒",
+        "Asked “delivery”: no news for days, after 0.4 s",
+    )
+    assert told(WordsHeard(**where, words="我的快递", intent="logistics", confidence=0.87)) == (
+        "在菜单「ask」说：“我的快递”→ 物流（可信度 87%）",
+        "Said in the menu “ask”: “我的快递” → Delivery (confidence 87%)",
+    )
+    assert told(MessageTaken(**where, by="sms", taken=True))[0] == "菜单「ask」发送消息（短信）"
+    assert told(SurveyAnswered(**where, score=1, reason="waited"))[1] == (
+        "Gave 1 of 5 (Waited too long)"
+    )
+    met = {"at": NOW, "contact": "c", "say": "emergency_busy", "then": "go_on", "flow": ""}
+    assert told(EmergencyMet(**met, scope="everything")) == (
+        "听到紧急公告「线路繁忙公告」",
+        "Heard the emergency announcement “All lines are busy”",
+    )
+    on = {"at": NOW, "say": "emergency_busy", "then": "go_on", "flow": "", "note": "", "on": True}
+    assert told(EmergencySwitched(**on, scope="everything", author="supervisor:mei"))[1] == (
+        "Put in front of all callers by mei: the announcement “All lines are busy”"
+    )
+    assert "Delivery" in told(EmergencySwitched(**on, scope="logistics", author="agent:8007"))[1]
+
+
+def test_messages_are_numbered_from_zero_down() -> None:
+    message = functools.partial(
+        MessageRecorded, at=NOW, contact="c", node="", purpose="voicemail", queue="order"
+    )
+    events = [
+        message(file="a/customer.wav", seconds=4.0),
+        message(file="", seconds=0.0),
+        message(file="b/customer.wav", seconds=5.0),
+    ]
+    assert [(offer, each.file[0]) for offer, each in messages_of(events)] == [(0, "a"), (-1, "b")]

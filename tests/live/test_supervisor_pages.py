@@ -14,8 +14,21 @@ from store.outbox import Letter, LetterState
 from store.recordings import Leg, RecordingStore, Transcript
 from store.source import BadFile, Problem
 from store.tasks import Task, TaskKind, TaskState, task_id
-from telephony.events import SurveyAnswered, SurveyOffered
-from tests.dashboards.conftest import House
+from telephony.events import (
+    CallStage,
+    ContactArrived,
+    ContactEnded,
+    DigitsCollected,
+    EmergencyMet,
+    MenuLeft,
+    MessageRecorded,
+    MessageTaken,
+    ServiceAsked,
+    SurveyAnswered,
+    SurveyOffered,
+    WordsHeard,
+)
+from tests.dashboards.conftest import House, Spoken
 from tests.dashboards.live_page import until
 from tests.dashboards.menu_walk import walk
 from tests.live.test_pages import (
@@ -253,3 +266,46 @@ async def test_a_supervisor_sees_scores_and_messages(page: Page, address: str, l
     await page.get_by_role("tab", name="Tasks").click()
     await expect(page.locator("[data-task=low_score]")).to_contain_text("Low score")
     await picture(page, "tasks-en")
+
+
+async def test_a_record_tells_what_the_caller_did_in_the_menu(
+    page: Page, address: str, left: House
+) -> None:
+    now = time.time() - 60
+    where = {"contact": "m", "node": "ask"}
+    await left.store(
+        [
+            ContactArrived(at=now, contact="m", channel="c", caller="13800138000", dialled="8000"),
+            EmergencyMet(
+                at=now + 1, contact="m", scope="everything", say="emergency_delays",
+                then="go_on", flow="",
+            ),
+            WordsHeard(
+                at=now + 5, **where, words="我的快递三天没更新了", intent="logistics",
+                confidence=0.91,
+            ),
+            DigitsCollected(at=now + 9, **where, name="order", digits="6600000027"),
+            ServiceAsked(at=now + 9, **where, service="order", result="found", seconds=0.1),
+            DigitsCollected(at=now + 12, **where, name="last_four", digits="****"),
+            ServiceAsked(at=now + 12, **where, service="logistics", result="stalled", seconds=0.2),
+            MessageTaken(at=now + 20, **where, by="sms", taken=True),
+            MessageRecorded(
+                at=now + 31, **where, purpose="voicemail", queue="logistics",
+                file="messages/m/customer.wav", seconds=6.0,
+            ),
+            MenuLeft(at=now + 32, **where, ending="hang_up", solved=True),
+            SurveyAnswered(at=now + 40, **where, score=2, reason="waited"),
+            ContactEnded(at=now + 41, contact="m", stage=CallStage.MENU, cause=16),
+        ]
+    )  # fmt: skip
+    left.transcripts["m"] = [Spoken(offer=0, text="你好，我的快递三天没更新了，请给我回个电话。")]
+    await sign_in(page, address, "boss")
+    await page.goto(f"{address}/contacts/m")
+    story = page.locator(".story")
+    await expect(story).to_contain_text("→ 物流（可信度 91%）")
+    await expect(story).to_contain_text("查询「物流」：物流停滞")
+    await expect(page.locator("[data-spoken]")).to_contain_text("请给我回个电话")
+    await views(page, "record-menu")
+    await page.get_by_role("button", name="English").click()
+    await expect(story).to_contain_text("Gave 2 of 5 (Waited too long)")
+    await picture(page, "record-menu-en")

@@ -88,6 +88,7 @@ export interface ContactRecord {
   events: EventView[]
   routing: RoutingView[]
   recordings: RecordingView[]
+  messages: SpokenView[]
   transcripts: TranscriptView[]
 }
 
@@ -366,6 +367,15 @@ export interface SegmentView {
   start: number
   end: number
   text: string
+}
+
+export interface SpokenView {
+  offer: number
+  at: number
+  purpose: string
+  queue: string
+  seconds: number
+  audio: string
 }
 
 export interface SurveyView {
