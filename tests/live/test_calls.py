@@ -99,7 +99,7 @@ async def check_record(scene: Scene, caller: Caller) -> None:
     kinds = [event["kind"] for event in record["events"]]
     assert [kind for kind in kinds if kind in STORY] == STORY
     assert set(kinds) - set(STORY) - {"EstimateTold"} == {  # told when somebody is at work
-        "AgentStateChanged", "ContactEnded", "RecordingFinished", "TranscriptFinished"
+        "AgentStateChanged", "ContactEnded", "MenuLeft", "RecordingFinished", "TranscriptFinished"
     }  # fmt: skip
     times = [event["at"] for event in record["events"]]
     assert times == sorted(times)
