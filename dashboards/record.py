@@ -32,6 +32,7 @@ from telephony.events import (
     ContactEnded,
     ContactQueued,
     FollowUpPlaced,
+    MenuLeft,
     MessageRecorded,
     OfferEnded,
     OfferMade,
@@ -136,6 +137,7 @@ class _Story:
     recorded: bool = False
     transcribed: bool = False
     queue_end: str = ""
+    solved: bool = False
 
 
 def summarise(contact: str, events: Sequence[RecordedEvent], show: ShowCaller) -> ContactSummary:
@@ -189,7 +191,8 @@ def _tell(story: _Story, event: RecordedEvent) -> None:
             story.queue_end = QueueEnd.ANSWERED.value
         case ContactEnded():
             story.ended_at = event.at
-            story.outcome = story.queue_end or "left_in_menu"
+            in_menu = "self_service" if story.solved else "left_in_menu"
+            story.outcome = story.queue_end or in_menu
         case RecordingFinished():
             story.recorded = True
         case TranscriptFinished():
@@ -206,6 +209,8 @@ def _tell_talk(story: _Story, event: RecordedEvent) -> None:
             story.outcome = CallStage.AFTER
         case AgentJoined():
             story.outcome = CallStage.TALKING
+        case MenuLeft():
+            story.solved = story.solved or event.solved
         case _:
             pass
 

@@ -304,7 +304,7 @@ class ContactSummary(View):
     agents: list[str]
     outcome: str = Field(
         description="menu, waiting, offered, talking while on the line; else how it ended: a queue "
-        "end's name, or menu for a caller who left in the menu"
+        "end's name, or without a queue self_service or left_in_menu"
     )
     waited: float | None
     talked: float | None = Field(description="without hold")

@@ -22,10 +22,13 @@ from dashboards.record import (
 )
 from dashboards.texts import LANGUAGES, catalogue
 from telephony.events import (
+    CallStage,
+    ContactEnded,
     EmergencyMet,
     EmergencySwitched,
     EstimateTold,
     LimitReached,
+    MenuLeft,
     MessageRecorded,
     MessageTaken,
     OfferMade,
@@ -89,6 +92,10 @@ def test_a_caller_who_leaves_in_the_menu(company: Company) -> None:
     day = Day(company)
     day.arrive(NOW)
     assert summarise("c", day.events, whole).outcome == "menu"
+    over = ContactEnded(at=NOW + 9, contact="c", stage=CallStage.MENU, cause=16)
+    for solved, outcome in ((False, "left_in_menu"), (True, "self_service")):
+        left = MenuLeft(at=NOW + 8, contact="c", node="ask", ending="hang_up", solved=solved)
+        assert summarise("c", [*day.events, left, over], whole).outcome == outcome
 
 
 def test_sentences_use_the_companys_names_in_both_languages(story: Day, company: Company) -> None:
