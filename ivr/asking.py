@@ -11,7 +11,7 @@ from enum import Enum, auto
 from typing import TypeAlias
 
 from ivr.call import Call
-from ivr.intents import Intents, confirm_prompt
+from ivr.intents import Intents, Understanding, confirm_prompt
 from ivr.nodes import (
     BACK_KEY,
     NO_KEY,
@@ -74,7 +74,7 @@ async def menu(call: Call, node: Menu) -> Next:
             interruptible=node.interruptible,
             by_voice=intents is not None,
         )
-        if heard.spoke and intents is not None:
+        if heard.spoke and not heard.key and intents is not None:
             way = await _by_words(call, node, intents, heard.words)
         else:
             call.step(heard.key)
@@ -92,7 +92,28 @@ def _by_key(node: Menu, key: str) -> Next | None:
 
 
 async def _by_words(call: Call, node: Menu, intents: Intents, words: str) -> Next | None:
-    """The way of what was said; asked back when it is not sure; None when it fits nothing."""
+    """The way of what was said; None when it fits nothing.
+
+    When it is not sure the caller is asked: 1 or yes, 2 or no. Silence is no; another key is the
+    answer to the menu; who says something else instead is taken at that word.
+    """
+    found = _understood(call, intents, words)
+    target = node.speech.get(found.intent)
+    if target is None or not found.perhaps:
+        return target if found.sure else None
+    heard = await call.ask(call.system(confirm_prompt(found.intent)), 5, by_voice=True)
+    if heard.spoke and not heard.key:
+        answer = intents.answer(heard.words, call.language)
+        if answer is not True:
+            found = _understood(call, intents, heard.words)
+        return node.speech.get(found.intent) if answer or found.sure else None
+    call.step(heard.key)
+    if heard.key not in ("", YES_KEY, NO_KEY):
+        call.typed_ahead = heard.key
+    return target if heard.key == YES_KEY else None
+
+
+def _understood(call: Call, intents: Intents, words: str) -> Understanding:
     found = intents.understand(words, call.language)
     call.tell(
         WordsHeard(
@@ -104,25 +125,7 @@ async def _by_words(call: Call, node: Menu, intents: Intents, words: str) -> Nex
             confidence=round(found.confidence, 3),
         )
     )
-    target = node.speech.get(found.intent)
-    if target is None or found.sure:
-        return target
-    if found.perhaps and await _confirmed(call, intents, found.intent):
-        return target
-    return None
-
-
-async def _confirmed(call: Call, intents: Intents, intent: str) -> bool:
-    """Ask whether this is what was meant: 1 or yes, 2 or no. Silence is no; another key is the
-    answer to the menu.
-    """
-    heard = await call.ask(call.system(confirm_prompt(intent)), 5, by_voice=True)
-    if heard.spoke:
-        return intents.answer(heard.words, call.language) is True
-    call.step(heard.key)
-    if heard.key not in ("", YES_KEY, NO_KEY):
-        call.typed_ahead = heard.key
-    return heard.key == YES_KEY
+    return found
 
 
 async def language(call: Call, node: Language) -> Next:

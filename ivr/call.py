@@ -231,7 +231,12 @@ class Call:
             key, self.typed_ahead = self.typed_ahead, ""
             return Heard(key=key)
         if by_voice:
-            return await self.line.hear(prompts, seconds=wait, language=self.language)
+            return await self.line.hear(
+                prompts,
+                seconds=wait,
+                language=self.language,
+                comfort=self.system("one_moment"),
+            )
         key = await self.line.play(prompts, interruptible=interruptible) if prompts else ""
         return Heard(key=key or await self.line.wait_digit(wait))
 

@@ -16,6 +16,9 @@ SIGNAL = "D"
 """The key by which the ears make themselves heard."""
 LOOK_SECONDS = 0.5
 """Between two looks at what was heard, for the case that the signal was lost."""
+COMFORT_SECONDS = 0.8
+"""Between the end of a sentence and a word of comfort, when its words are not there yet: speech
+counts as ended after 0.7 s of silence, and callers are never to hear two seconds of nothing."""
 SENTENCE_SECONDS = 90.0
 """For a sentence and its recognition, should the ears forget to answer."""
 
@@ -30,6 +33,10 @@ class Listening(Protocol):
     @property
     def spoke(self) -> bool:
         """Whether the caller has begun to speak."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether the caller has ended, and words will follow."""
 
     @property
     def words(self) -> str | None:
@@ -59,18 +66,32 @@ WaitKey: TypeAlias = Callable[[float], Awaitable[str]]
 """Waits so many seconds at the most for a key, ``SIGNAL`` among them; "" when there was none."""
 
 
-async def key_or_words(listening: Listening, wait_key: WaitKey, seconds: float) -> Heard:
+Comfort: TypeAlias = Callable[[], Awaitable[str]]
+"""Says that it takes a moment; the key that cut it short, or ""."""
+
+
+async def key_or_words(
+    listening: Listening, wait_key: WaitKey, seconds: float, comfort: Comfort
+) -> Heard:
     """Wait for a key or for the beginning of speech; who speaks is heard out."""
     end = monotonic() + seconds
     while not listening.spoke and (left := end - monotonic()) > 0:
         key = await wait_key(min(left, LOOK_SECONDS))
         if key and key != SIGNAL:
             return Heard(key=key)
-    if not listening.spoke:
-        return Heard()
+    return await _words(listening, wait_key, comfort) if listening.spoke else Heard()
+
+
+async def _words(listening: Listening, wait_key: WaitKey, comfort: Comfort) -> Heard:
+    """The words of who has begun to speak, or the key that is pressed meanwhile."""
     end = monotonic() + SENTENCE_SECONDS
+    silent = 0.0  # since when the caller hears nothing, while the words are awaited
     while listening.words is None and (left := end - monotonic()) > 0:
-        key = await wait_key(min(left, LOOK_SECONDS))
+        silent = (silent or monotonic()) if listening.ended else 0.0
+        if silent and monotonic() >= silent + COMFORT_SECONDS:
+            key, silent = await comfort(), 0.0
+        else:
+            key = await wait_key(min(left, LOOK_SECONDS))
         if key and key != SIGNAL:
             return Heard(key=key, spoke=True)
     return Heard(words=listening.words or "", spoke=True)

@@ -73,7 +73,9 @@ class AgiLine:
             raise CallerGone(str(error)) from error
         return ""
 
-    async def hear(self, prompts: Sequence[str], *, seconds: float, language: str) -> Heard:
+    async def hear(
+        self, prompts: Sequence[str], *, seconds: float, language: str, comfort: Sequence[str]
+    ) -> Heard:
         """See `Line.hear`."""
         async with AsyncExitStack() as stack:
             try:
@@ -87,7 +89,9 @@ class AgiLine:
             key = await self._play(prompts, ALL_KEYS + SIGNAL)
             if key and key != SIGNAL:
                 return Heard(key=key)
-            return await key_or_words(listening, self._wait_key, seconds)
+            return await key_or_words(
+                listening, self._wait_key, seconds, lambda: self._play(comfort, ALL_KEYS + SIGNAL)
+            )
 
     async def wait_digit(self, seconds: float) -> str:
         """See `Line.wait_digit`."""

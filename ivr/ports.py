@@ -107,11 +107,14 @@ class Line(Protocol):
     async def wait_digit(self, seconds: float) -> str:
         """The next key, "" when none came in time."""
 
-    async def hear(self, prompts: Sequence[str], *, seconds: float, language: str) -> Heard:
+    async def hear(
+        self, prompts: Sequence[str], *, seconds: float, language: str, comfort: Sequence[str]
+    ) -> Heard:
         """Play recordings, then wait for a key or the beginning of speech; either cuts them short.
 
         Of a caller who speaks the words are returned, once they are recognised; "" when they
-        could not be. Where nobody can listen, keys alone are heard.
+        could not be. ``comfort`` is played when that takes long. Where nobody can listen, keys
+        alone are heard.
         """
 
     async def record(self, name: str, *, seconds: float, silence: float, end_keys: str) -> Recorded:

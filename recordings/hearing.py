@@ -11,7 +11,8 @@ the controller says what it expects and is told what was heard over a UNIX socke
     hearing:    {"port": 40123}                            ready; where Asterisk is to connect
                 {"listening": UUID}
                 {"spoke": UUID}                            a caller has begun to speak
-                {"words": UUID, "text": "…"}               and has ended; "" when nothing was clear
+                {"ended": UUID}                            and has ended; words follow
+                {"words": UUID, "text": "…"}               "" when nothing was clear
                 {"over": UUID}                             no more will be heard of this caller
 """
 
@@ -150,7 +151,7 @@ class CallerEar:
     Args:
         language: that the caller speaks.
         recogniser: of the process.
-        tell: called with ``spoke`` or ``words``, and the words.
+        tell: called with ``spoke``, ``ended`` or ``words``, and the words.
     """
 
     def __init__(self, language: str, recogniser: Recogniser, tell: Callable[..., None]) -> None:
@@ -205,6 +206,7 @@ class CallerEar:
             case Turn.RESUMED:
                 self._early = None
             case Turn.ENDED if self._sentence is not None:
+                self._tell("ended")
                 words = self._early or self._sentence.text()
                 task = asyncio.create_task(self._answer(words, self._sentence))
                 self._answering.add(task)

@@ -24,7 +24,7 @@ class NoHearingError(Exception):
 
 @dataclass(slots=True, eq=False)
 class Listening:
-    """One caller who is heard. ``news`` is called whenever one of the others changes."""
+    """One caller who is heard. ``news`` is called at the beginning and when words are there."""
 
     name: str
     """The UUID that Asterisk is to connect with."""
@@ -33,6 +33,8 @@ class Listening:
     news: Callable[[], None] = lambda: None
     spoke: bool = False
     """Whether the caller has begun to speak."""
+    ended: bool = False
+    """Whether the caller has ended, and words will follow."""
     words: str | None = None
     """What was said, once it is over; "" when nothing was clear."""
     accepted: asyncio.Event = field(default_factory=asyncio.Event)
@@ -116,7 +118,9 @@ class HearingLink:
         if "port" in message:
             self._port = int(message["port"])
             return
-        what = next((key for key in ("listening", "spoke", "words", "over") if key in message), "")
+        what = next(
+            (key for key in ("listening", "spoke", "ended", "words", "over") if key in message), ""
+        )
         caller = self._callers.get(str(message.get(what)))
         if caller is None:
             return
@@ -124,8 +128,10 @@ class HearingLink:
             case "listening":
                 caller.accepted.set()
             case "spoke":
-                caller.spoke, caller.words = True, None
+                caller.spoke, caller.ended, caller.words = True, False, None
                 caller.news()
+            case "ended":
+                caller.ended = True
             case "words":
                 caller.words = str(message["text"])
                 caller.news()

@@ -97,7 +97,9 @@ class ScriptedLine:
         self.waits.append(seconds)
         return self._answer()
 
-    async def hear(self, prompts: Sequence[str], *, seconds: float, language: str) -> Heard:
+    async def hear(
+        self, prompts: Sequence[str], *, seconds: float, language: str, comfort: Sequence[str]
+    ) -> Heard:
         """An answer of several characters that is no key is what the caller says."""
         answer = await self.play(prompts, interruptible=True) or await self.wait_digit(seconds)
         return Heard(words=answer, spoke=True) if len(answer) > 1 else Heard(key=answer)

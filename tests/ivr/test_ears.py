@@ -45,7 +45,7 @@ class Ears:
     """Hear what the test says."""
 
     def __init__(self, fault: Exception | None = None) -> None:
-        self.listening = SimpleNamespace(spoke=False, words=None)
+        self.listening = SimpleNamespace(spoke=False, ended=False, words=None)
         self.fault = fault
         self.asked: list[tuple[str, str]] = []
         self.left = False
@@ -66,7 +66,7 @@ def phone() -> Phone:
 
 async def hear(phone: Phone, own: Ears | None, seconds: float = 0.2) -> Heard:
     line = AgiLine(phone, Path("/nonexistent"), own)
-    return await line.hear(["a", "b"], seconds=seconds, language="zh-CN")
+    return await line.hear(["a", "b"], seconds=seconds, language="zh-CN", comfort=["moment"])
 
 
 async def test_nothing_is_nothing(phone):
@@ -103,6 +103,28 @@ async def test_a_key_while_the_words_are_awaited_ends_it(phone):
     for key in (SIGNAL, "5"):
         phone.keys.put_nowait(key)
     assert await hear(phone, own) == Heard(key="5", spoke=True)
+
+
+async def test_slow_words_are_no_dead_air(phone, monkeypatch):
+    monkeypatch.setattr(ears, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(ears, "COMFORT_SECONDS", 0.02)
+    own = Ears()
+    own.listening.spoke = own.listening.ended = True
+    hearing = asyncio.create_task(hear(phone, own, seconds=30))
+    while phone.played.count("moment") < 2:
+        await asyncio.sleep(0.001)
+    own.listening.words = "查快递"
+    assert await hearing == Heard(words="查快递", spoke=True)
+
+
+async def test_who_still_speaks_is_not_interrupted(phone, monkeypatch):
+    monkeypatch.setattr(ears, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(ears, "COMFORT_SECONDS", 0.0)
+    monkeypatch.setattr(ears, "SENTENCE_SECONDS", 0.1)
+    own = Ears()
+    own.listening.spoke = True
+    assert await hear(phone, own) == Heard(spoke=True)
+    assert "moment" not in phone.played
 
 
 async def test_lost_signals_cost_a_moment_only(phone, monkeypatch):

@@ -95,6 +95,7 @@ def version(folder: Path, nodes: str, *more: str, start: str = "begin") -> FlowV
         services={"order": ORDER},
         outside=("12315",),
         attributes={"intent": ()},
+        intents={"order", "returns"},
     )
     return FlowVersion(
         number=7,

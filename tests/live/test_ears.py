@@ -98,7 +98,9 @@ class Callers:
 
     async def route(self, session: AgiSession) -> None:
         line = AgiLine(session, self.folder, self.ears)
-        self.heard.append(await line.hear(self.prompts, seconds=self.seconds, language="zh-CN"))
+        self.heard.append(
+            await line.hear(self.prompts, seconds=self.seconds, language="zh-CN", comfort=[])
+        )
         assert await line.wait_digit(0.3) == ""  # no late signal
         await session.hang_up()
 
