@@ -31,7 +31,7 @@ def walk(flows: Flows, contact: str, at: float, dice: random.Random) -> list[Rec
             node = flow.data.start
         elif what.kind == "return":
             flow, node = callers.pop()
-        elif (to := dice.choice([to for _, to in edges(what, PERSON)][:4])) == PERSON:
+        elif (to := dice.choice([to for _, to in edges(what, PERSON)])) == PERSON:
             flow, node = flows.by_name[flow.person[0]], flow.person[1]
         else:
             node = to

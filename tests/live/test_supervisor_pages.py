@@ -86,6 +86,7 @@ async def test_the_drawn_menu_shows_todays_callers_and_moves_with_them(
     await page.get_by_role("button", name="English").click()
     await expect(picture_of).to_have_attribute("lang", "en")
     await views(page, "menus-en")
+    await page.get_by_role("button", name="Fit").click()
     await page.locator("[name=day]").fill("2026-01-31")
     await expect(came).to_have_text("0")
 
