@@ -253,6 +253,14 @@ def ivr_record(context: typer.Context) -> None:
     _leave(run(context.args))
 
 
+@ivr.command("test", context_settings=_PASS_ON)
+def ivr_test(context: typer.Context) -> None:
+    """Run scenarios of the menu: in memory, or with --sip over real calls."""
+    from controller.scenario_test import main as run
+
+    _leave(run(_settings(), context.args))
+
+
 @user.command("list", epilog="Example: ./huawu user list")
 def user_list() -> None:
     """Every account with its role."""

@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from random import Random
 from typing import TextIO
 
@@ -21,11 +22,12 @@ from redis.asyncio import Redis
 from acd.company import Company, load_company
 from controller.credentials import TRUNK, Credentials, load_credentials, sip_endpoint
 from controller.demo_people import SimulatedAgent, World, live_as_customer
-from controller.demo_script import choose_agents, draw_person, load_phrases
+from controller.demo_script import Bought, choose_agents, draw_person, load_phrases
 from controller.demo_watch import Watch
 from controller.lifecycle import why_not_ready
 from controller.problems import ProblemError
 from controller.settings import ROOT, Settings, load_settings
+from ivr.shop.orders_file import load_orders
 from ivr.versions import FlowVersion, load_version
 from store.live import connect
 from telephony.events import AgentState
@@ -99,6 +101,15 @@ async def _run(wishes: Wishes, settings: Settings, credentials: Credentials) -> 
         await redis.aclose()
 
 
+def _orders(company: Path, menu: FlowVersion) -> list[Bought]:
+    """The example orders that customers ask about."""
+    file = company / "shop" / "orders.yaml"
+    if not file.exists():
+        return []
+    records = load_orders(file, zone=menu.hours.zone, now=time.time())
+    return [Bought(number=order.number, phone=order.phone) for order in records.orders]
+
+
 @dataclass(slots=True)
 class Tally:
     """What the events do not tell."""
@@ -125,10 +136,11 @@ class Demo:
         self._company: Company = load_company(settings.company)
         self._menu: FlowVersion = load_version(settings.company)
         self._watch = Watch(redis)
+        self._orders = _orders(settings.company, self._menu)
         speech = settings.company / "speech"
         self._world = World(
             watch=self._watch,
-            flow=self._menu.flow,
+            flows=self._menu.flows,
             phrases=load_phrases(speech if speech.is_dir() else ROOT / "company" / "speech"),
             lots=Random(wishes.seed),  # noqa: S311 - a simulation
         )
@@ -206,7 +218,7 @@ class Demo:
         known = [
             number for number in self._menu.customers.by_number if number not in self._watch.ours
         ]
-        person = draw_person(self._world.lots, self._menu.flow.data.languages, known)
+        person = draw_person(self._world.lots, self._menu.flow.data.languages, known, self._orders)
         self._watch.ours.add(person.number)
         self._tally.placed += 1
         try:

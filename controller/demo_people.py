@@ -7,18 +7,20 @@ from pathlib import Path
 from random import Random
 
 from controller.conversations import READY_CODE, SIGN_IN_CODE
-from controller.demo_script import Person, Phrases, draw_key, wrong_key
+from controller.demo_script import IS_CONTENT, Person, Phrases, draw_keys, wrong_key
 from controller.demo_watch import Watch
-from ivr.flow import Flow
-from ivr.nodes import Language, Menu
+from ivr.flow import Flow, Flows
+from ivr.nodes import Collect, Language, Menu, Survey, Voicemail
 from telephony.events import AgentState
 from telephony.softphone import CallEndedError, Phone, PhoneCall, PhoneError
 
 SERVICE_NUMBER = "8000"
-_MENU_LIMIT_S = 120.0
+_MENU_LIMIT_S = 300.0
 _TALK_LIMIT_S = 90.0
 _HELLO_S = 4.0
 """How long an agent's greeting takes; customers let them finish."""
+_LAST_DIGITS = 4
+"""More digits than the end of a telephone number are an order's number."""
 _NEVER_ANSWERS, _DECLINES = 0.04, 0.03
 
 
@@ -27,7 +29,7 @@ class World:
     """What all simulated people share."""
 
     watch: Watch
-    flow: Flow
+    flows: Flows
     phrases: Phrases
     lots: Random
 
@@ -52,8 +54,8 @@ async def live_as_customer(world: World, person: Person, trunk: Phone) -> None:
 
 async def _walk_the_menu(world: World, person: Person, call: PhoneCall, contact: str) -> bool:
     """Press keys until a queue is reached; False when the customer leaves or is lost."""
-    watch, lots = world.watch, world.lots
-    wrong, done = person.presses_wrong, 0
+    watch, caller = world.watch, _AtTheMenu(world, person)
+    done = 0
 
     def something_new() -> bool:
         seen = watch.contacts.get(contact)
@@ -64,23 +66,69 @@ async def _walk_the_menu(world: World, person: Person, call: PhoneCall, contact:
             seen = watch.contacts.get(contact)
             if seen is None or seen.stage != "menu":
                 return seen is not None
-            node = seen.nodes[done]
+            place = seen.nodes[done]
             done += 1
-            if not isinstance(world.flow.nodes.get(node), Language | Menu):
+            if not caller.is_asked(place):
                 continue
-            await asyncio.sleep(lots.uniform(0.8, 4.0))  # listens, thinks
-            if person.leaves_menu and isinstance(world.flow.nodes[node], Menu):
+            await asyncio.sleep(world.lots.uniform(0.8, 4.0))  # listens, thinks
+            if caller.leaves(place):
                 return False
-            key = draw_key(lots, world.flow, node, person.language)
-            if wrong and isinstance(world.flow.nodes[node], Menu):
-                wrong, key = False, wrong_key(world.flow, node) or key
-                done -= 1  # after a wrong key the same question comes again
+            if key := caller.wrong_key(place):
                 await call.press(key)
                 await asyncio.sleep(5)
-                continue
-            if key:
-                await call.press(key)
+                done -= 1  # after a wrong key the same question comes again
+            elif keys := caller.keys(place):
+                await call.press(keys)
     return False
+
+
+class _AtTheMenu:
+    """What a customer makes of the menu's questions, by the names of the nodes."""
+
+    def __init__(self, world: World, person: Person) -> None:
+        self._flows, self._lots, self._person = world.flows, world.lots, person
+        self._wrong = person.presses_wrong
+        self._content = False
+        self._typed = ""
+
+    def is_asked(self, place: str) -> bool:
+        """Is there something to answer? What is told may be all that was wanted."""
+        found = self._flows.find(place)
+        if found is None:
+            return False
+        node = found[0].nodes[found[1]]
+        self._content = self._content or node.solves
+        return isinstance(node, Language | Menu | Collect | Survey | Voicemail)
+
+    def leaves(self, place: str) -> bool:
+        """Does the customer hang up now?"""
+        if not self._is_menu(place):
+            return False
+        return self._person.leaves_menu or (self._content and self._lots.random() < IS_CONTENT)
+
+    def wrong_key(self, place: str) -> str:
+        """A wrong key, once, of those who press one; else ""."""
+        if not self._wrong or not self._is_menu(place):
+            return ""
+        self._wrong = False
+        flow, node = self._flow_and_node(place)
+        return wrong_key(flow, node)
+
+    def keys(self, place: str) -> str:
+        """The answer."""
+        flow, node = self._flow_and_node(place)
+        keys = draw_keys(self._lots, flow, node, self._person, self._typed)
+        self._typed = keys if len(keys) > _LAST_DIGITS else self._typed
+        return keys
+
+    def _is_menu(self, place: str) -> bool:
+        flow, node = self._flow_and_node(place)
+        return isinstance(flow.nodes[node], Menu)
+
+    def _flow_and_node(self, place: str) -> tuple[Flow, str]:
+        found = self._flows.find(place)
+        assert found is not None  # is_asked has seen it
+        return found
 
 
 async def _wait_and_talk(world: World, person: Person, call: PhoneCall, contact: str) -> None:

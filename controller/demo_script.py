@@ -10,7 +10,19 @@ import yaml
 
 from acd.company import Company
 from ivr.flow import Flow
-from ivr.nodes import PERSON_KEY, Customer, Goto, Hours, Language, Menu, Queue, Say
+from ivr.nodes import (
+    PERSON_KEY,
+    Collect,
+    Customer,
+    Goto,
+    Hours,
+    Language,
+    Menu,
+    Queue,
+    Say,
+    Survey,
+    Voicemail,
+)
 
 MIX: Mapping[str, float] = {
     "presale": 2,
@@ -23,6 +35,10 @@ MIX: Mapping[str, float] = {
 """How often customers want which queue; a queue that is not named has 1."""
 
 LEAVES_MENU = 0.05
+IS_CONTENT = 0.6
+"""How often a menu is left once it has solved the matter."""
+SCORES = "5544321"
+"""How satisfied people are, drawn by lot."""
 PRESSES_WRONG = 0.06
 SPEAKS_ENGLISH = 0.15
 IS_KNOWN = 0.08
@@ -41,10 +57,21 @@ class Person:
     patience: float
     """How long this customer waits for an agent."""
     hangs_up_first: bool
+    order: "Bought | None" = None
 
 
-def draw_person(lots: Random, languages: Sequence[str], known: Sequence[str]) -> Person:
-    """Somebody calls: with a number of their own, or one of the `known`."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bought:
+    """An order of the example shop, which a customer may ask about."""
+
+    number: str
+    phone: str
+
+
+def draw_person(
+    lots: Random, languages: Sequence[str], known: Sequence[str], orders: Sequence[Bought] = ()
+) -> Person:
+    """Somebody calls: with a number of their own, or one of the `known`; about one of `orders`."""
     stranger = f"1{lots.choice('3578')}{lots.randrange(10**9):09d}"
     number = lots.choice(known) if known and lots.random() < IS_KNOWN else stranger
     foreign = [language for language in languages if language != languages[0]]
@@ -56,20 +83,38 @@ def draw_person(lots: Random, languages: Sequence[str], known: Sequence[str]) ->
         presses_wrong=lots.random() < PRESSES_WRONG,
         patience=SHORTEST_PATIENCE_S + lots.expovariate(1 / MEAN_PATIENCE_S),
         hangs_up_first=lots.random() < 0.3,
+        order=lots.choice(orders) if orders else None,
     )
 
 
-def draw_key(lots: Random, flow: Flow, node: str, language: str) -> str:
-    """The key that a customer presses at a node; "" where there is nothing to press."""
+def draw_keys(lots: Random, flow: Flow, node: str, person: Person, typed: str = "") -> str:
+    """The keys that a customer presses at a node; "" where there is nothing to press.
+
+    ``typed`` is the order's number that they typed before, "" when it was their own number that
+    found an order.
+    """
     match flow.nodes[node]:
         case Language() as asked:
-            fitting = [key for key, spoken in asked.keys.items() if spoken == language]
+            fitting = [key for key, spoken in asked.keys.items() if spoken == person.language]
             return fitting[0] if fitting else ""
         case Menu() as menu:
             ways = {**menu.keys, PERSON_KEY: flow.person[1]}
             weights = [MIX.get(queue_behind(flow, way), 1.0) for way in ways.values()]
             return lots.choices(list(ways), weights)[0]
+        case Collect() as number:
+            return _digits(number, person, typed)
+        case Survey():
+            return lots.choice(SCORES)
+        case Voicemail():
+            return "#"
     return ""
+
+
+def _digits(asked: Collect, person: Person, typed: str) -> str:
+    """An order's number, or the end of a telephone number; "" when the customer has none."""
+    if asked.least_and_most == (4, 4):
+        return (person.order.phone if person.order and typed else person.number)[-4:]
+    return person.order.number if person.order else ""
 
 
 def wrong_key(flow: Flow, node: str) -> str:
@@ -82,7 +127,7 @@ def wrong_key(flow: Flow, node: str) -> str:
 def queue_behind(flow: Flow, node: str) -> str:
     """The queue that a way through the menu leads to; "" when it leads to another choice."""
     for _ in flow.nodes:
-        match flow.nodes[node]:
+        match flow.nodes.get(node):
             case Queue() as end:
                 return end.queue
             case Goto() | Say() as passed:

@@ -295,7 +295,7 @@ async def send(call: Call, node: Send) -> str:
     call.tell(
         MessageTaken(at=now, contact=call.caller.contact, node=call.place, by=node.by, taken=taken)
     )
-    return node.next
+    return node.next if taken else node.failed or node.next
 
 
 # ---- what callers leave behind ----

@@ -145,9 +145,12 @@ class Call:
         value = self.value(piece.variable)
         if value is None:
             return ""
-        if piece.way == WORD:
-            return self.flow.data.words.get(str(value), {}).get(self.language, str(value))
-        return written(value, piece.way, self.language)
+        if piece.way != WORD:
+            return written(value, piece.way, self.language)
+        words = value if isinstance(value, tuple) else (value,)
+        known = self.flow.data.words
+        named = [known.get(str(word), {}).get(self.language, str(word)) for word in words]
+        return ("、" if self.language.startswith("zh") else ", ").join(named)
 
     # ---- speaking ----
 

@@ -37,7 +37,7 @@ from ivr.nodes import (
     Transfer,
     Voicemail,
 )
-from ivr.ports import CallerGone, Line, World
+from ivr.ports import CallerGone, Line, Value, World
 from ivr.versions import FlowVersion
 from telephony.events import MenuLeft
 
@@ -95,6 +95,8 @@ class Outcome:
     so that no prompt delays a match."""
     attributes: Mapping[str, str] = field(default_factory=dict)
     """What the distribution may ask for: `tier` of a known customer, and what nodes `set`."""
+    values: Mapping[str, Value] = field(default_factory=dict)
+    """What was collected and looked up."""
 
 
 async def run_dialogue(
@@ -188,6 +190,7 @@ class _Walk:
             reason=self.reason,
             announcement=announcement,
             attributes=dict(call.attributes),
+            values=dict(call.values),
             **more,
         )
 

@@ -178,6 +178,8 @@ class Send(_Node):
     subject: Text | None = None
     message: Text
     next: NodeName
+    failed: NodeName | None = None
+    """Where to go when there is nobody to send it to, or it could not be taken; else ``next``."""
 
 
 class Queue(_Node):
@@ -354,11 +356,11 @@ def edges(node: Node, person: str) -> Iterator[tuple[Where, str]]:
         case Lookup():
             yield from _each("cases", node.cases)
             yield ("failed",), node.failed
-        case Say() | Send() | Voicemail() | Goto():
-            yield ("next",), node.next
-        case SubFlow():
-            if node.next is not None:
-                yield ("next",), node.next
+        case Say() | Send() | Voicemail() | Goto() | SubFlow():
+            for field in ("next", "failed"):
+                target: str | None = getattr(node, field, None)
+                if target is not None:
+                    yield (field,), target
 
 
 def _answers(node: Menu | Language | Collect | Survey) -> Iterator[tuple[Where, str]]:

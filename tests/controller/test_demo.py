@@ -10,8 +10,10 @@ from redis.asyncio import Redis
 from acd.company import load_company
 from controller.demo import parse
 from controller.demo_script import (
+    Bought,
+    Person,
     choose_agents,
-    draw_key,
+    draw_keys,
     draw_person,
     load_phrases,
     queue_behind,
@@ -36,7 +38,15 @@ from telephony.events import (
 )
 
 COMPANY = ROOT / "company"
-FLOW = load_version(COMPANY).flow
+FLOWS = load_version(COMPANY, recorded=False).flows
+FLOW, SHOP = FLOWS.main, FLOWS.by_name["shop"]
+
+
+def person(language: str = "zh-CN", order: Bought | None = None) -> Person:
+    return Person(
+        number="13912345678", language=language, leaves_menu=False, presses_wrong=False,
+        patience=60, hangs_up_first=False, order=order,
+    )  # fmt: skip
 
 
 def test_words_have_defaults_and_bounds(capsys: pytest.CaptureFixture[str]) -> None:
@@ -64,19 +74,31 @@ def test_people_differ_and_the_same_seed_draws_the_same() -> None:
 
 def test_every_queue_of_the_menu_is_asked_for() -> None:
     lots = Random(1)
-    keys = Counter(draw_key(lots, FLOW, "main_menu", "zh-CN") for _ in range(600))
-    assert set(keys) == {"0", "1", "2", "3", "4", "5"}
+    keys = Counter(draw_keys(lots, FLOW, "main_menu", person()) for _ in range(600))
+    assert set(keys) == {"0", "1", "2", "3", "4", "5", "6"}
     assert keys["3"] > keys["5"]
-    assert draw_key(lots, FLOW, "language", "en") == "2"
-    assert draw_key(lots, FLOW, "greeting", "en") == ""
+    assert draw_keys(lots, FLOW, "language", person("en")) == "2"
+    assert draw_keys(lots, FLOW, "greeting", person("en")) == ""
     assert wrong_key(FLOW, "main_menu") == "9"
     assert wrong_key(FLOW, "language") == ""
+
+
+def test_customers_know_their_order_and_its_phone() -> None:
+    lots, buyer = Random(1), person(order=Bought(number="6600000019", phone="13800000101"))
+    assert draw_keys(lots, SHOP, "ask_number", buyer) == "6600000019"
+    assert draw_keys(lots, SHOP, "ask_four", buyer, typed="6600000019") == "0101"
+    assert draw_keys(lots, SHOP, "newest_four", buyer) == "5678"
+    assert draw_keys(lots, SHOP, "ask_number", person()) == ""
+    scores = {draw_keys(lots, FLOWS.by_name["survey"], "score", buyer) for _ in range(60)}
+    assert scores == set("12345")
 
 
 def test_a_way_through_the_menu_leads_to_its_queue() -> None:
     assert queue_behind(FLOW, "presale_hours") == "presale"
     assert queue_behind(FLOW, "person") == "general"
     assert queue_behind(FLOW, "main_menu") == ""
+    assert queue_behind(FLOW, "shop") == ""
+    assert queue_behind(SHOP, "person") == "general"
 
 
 def test_few_agents_serve_many_queues_and_none_is_taken_from_work() -> None:

@@ -1,0 +1,255 @@
+"""Scenarios over real calls: SIP, DTMF and audio through an Asterisk of their own.
+
+Each caller follows the contact's own events: at a question, once its text has begun, the
+scenario's next act is done with the phone. What comes of the call is read from the events; that
+texts were really played is measured in time and in what the phone heard.
+"""
+
+import array
+import asyncio
+import contextlib
+import itertools
+import math
+import tempfile
+import wave
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
+
+from redis.asyncio import Redis
+
+from controller.credentials import TRUNK, load_credentials
+from controller.lifecycle import SERVICE_NUMBER
+from controller.private import private_system
+from controller.settings import Settings
+from ivr.flow import Flow
+from ivr.line import seconds_of
+from ivr.nodes import Collect, Language, Menu, Say, Survey, Voicemail
+from ivr.prompts import UnknownPrompt
+from ivr.scenarios import HANG_UP, SILENCE, Scenario, Seen, seen_of
+from ivr.texts import Fixed, is_plain
+from ivr.versions import FlowVersion
+from store.live import connect, follow
+from telephony.events import (
+    ContactArrived,
+    DigitsCollected,
+    MenuLeft,
+    MenuStepTaken,
+    RecordedEvent,
+    SurveyAnswered,
+)
+from telephony.softphone import CallEndedError, Phone, PhoneCall, PhoneError, PhoneRack
+
+AT_ONCE = 6
+"""Calls at the same time."""
+_ANSWER_S, _ARRIVAL_S = 30.0, 15.0
+_CALL_S = 240.0
+"""The longest call."""
+_BEGUN_S = 0.7
+"""How long after the last event a question's text has begun."""
+_PLAYED = 0.85
+"""Share of a text's length that must have been played, and heard: silences within it do not
+count."""
+_LOUD = 10 ** (-45 / 20) * 32768
+"""RMS of 20 ms in which somebody speaks."""
+
+
+async def call_all(
+    scenarios: Sequence[Scenario], usual: Settings, version: FlowVersion, company: Path
+) -> list[Seen]:
+    """Start a system, make a call for each scenario, end the system; what each came to.
+
+    Raises ProblemError when the system does not start.
+    """
+    async with private_system(usual, company) as settings:
+        redis = connect(settings.effective_redis_url)
+        try:
+            async with Log(redis).following() as log, PhoneRack() as rack:
+                phone = await _trunk(rack, settings)
+                with tempfile.TemporaryDirectory(prefix="huawu-heard-") as folder:
+                    calls = Calls(log, phone, version, Path(folder))
+                    return list(await asyncio.gather(*map(calls.make, scenarios)))
+        finally:
+            await redis.aclose()
+
+
+async def _trunk(rack: PhoneRack, settings: Settings) -> Phone:
+    credentials = load_credentials(settings.secrets_file)
+    assert credentials is not None  # made when the system was
+    secret = credentials.sip[TRUNK]
+    return await rack.phone(TRUNK, secret, server="127.0.0.1", port=settings.sip_port)
+
+
+class Log:
+    """The events of every contact from now on."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._news = asyncio.Condition()
+        self._arrived: dict[str, str] = {}
+        self.of: defaultdict[str, list[RecordedEvent]] = defaultdict(list)
+        """By contact."""
+
+    @contextlib.asynccontextmanager
+    async def following(self) -> AsyncIterator["Log"]:
+        """It is up to date inside of the block."""
+        task = asyncio.create_task(self._follow())
+        try:
+            yield self
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def _follow(self) -> None:
+        async for _, event in follow(self._redis, "$"):
+            if contact := getattr(event, "contact", ""):
+                self.of[contact].append(event)
+            if isinstance(event, ContactArrived):
+                self._arrived[event.caller] = event.contact
+            async with self._news:
+                self._news.notify_all()
+
+    async def until(self, check: Callable[[], bool], limit: float) -> None:
+        """Wait until something is so. Raises TimeoutError."""
+        async with asyncio.timeout(limit), self._news:
+            await self._news.wait_for(check)
+
+    async def contact_of(self, number: str) -> str:
+        """The contact that a call from this number has just become. Raises TimeoutError."""
+        await self.until(lambda: number in self._arrived, _ARRIVAL_S)
+        return self._arrived.pop(number)
+
+
+class Calls:
+    """Makes the calls; what is heard is written to a folder."""
+
+    def __init__(self, log: Log, phone: Phone, version: FlowVersion, folder: Path) -> None:
+        self.log, self.phone, self.version, self.folder = log, phone, version, folder
+        self._turn = asyncio.Semaphore(AT_ONCE)
+        self._numbers: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def make(self, scenario: Scenario) -> Seen:
+        """Make one call; two of the same number come one after the other."""
+        async with self._numbers[scenario.number], self._turn:
+            heard = self.folder / f"{id(scenario)}.wav"
+            contact = ""
+            faults: list[str] = []
+            try:
+                call = await self.phone.dial(SERVICE_NUMBER, number=scenario.number, heard=heard)
+                try:
+                    await call.answered(_ANSWER_S)
+                    contact = await self.log.contact_of(scenario.number)
+                    async with asyncio.timeout(_CALL_S):
+                        await self._through(scenario, call, contact)
+                finally:
+                    await call.hang_up()
+            except CallEndedError as error:
+                faults += [] if contact else [f"call: {error}"]
+            except (PhoneError, TimeoutError) as error:
+                faults.append(f"call: {error or 'stuck'}")
+            seen = seen_of(self.log.of[contact])
+            seen.faults = [*faults, *self._unheard(self.log.of[contact], heard)]
+            return seen
+
+    async def _through(self, scenario: Scenario, call: PhoneCall, contact: str) -> None:
+        """Do the acts, each at a question, and wait for the end of the menu."""
+        events, done = self.log.of[contact], 0
+        for act in scenario.does:
+            if not await self._question(events, done):
+                return
+            done = len(events)
+            if act == HANG_UP:
+                await call.hang_up()
+                break
+            if act != SILENCE:
+                assert isinstance(act, str)  # words are for memory only
+                await call.press(act)
+        await self.log.until(lambda: _is_over(events), _CALL_S)
+
+    async def _question(self, events: list[RecordedEvent], done: int) -> bool:
+        """Wait until something is asked that was not before; False when the menu is over."""
+
+        def asks() -> bool:
+            return _is_over(events) or (len(events) > done and self._asks(events[-1]))
+
+        while True:
+            await self.log.until(asks, _CALL_S)
+            if _is_over(events):
+                return False
+            count = len(events)
+            with contextlib.suppress(TimeoutError):
+                await self.log.until(lambda: len(events) > count, _BEGUN_S)  # noqa: B023
+            if len(events) == count:
+                return True
+
+    def _asks(self, event: RecordedEvent) -> bool:
+        if not isinstance(event, MenuStepTaken | DigitsCollected | SurveyAnswered):
+            return False
+        found = self.version.flows.find(event.node)
+        node = found[0].nodes[found[1]] if found else None
+        return isinstance(node, Language | Menu | Collect | Survey | Voicemail)
+
+    # ---- what was heard ----
+
+    def _unheard(self, events: Sequence[RecordedEvent], heard: Path) -> list[str]:
+        """What must have been played whole, and was not."""
+        wrong, whole = [], 0.0
+        steps = [event for event in events if isinstance(event, MenuStepTaken | MenuLeft)]
+        for step, after in itertools.pairwise(steps):
+            found = self.version.flows.find(step.node)
+            if not found or not isinstance(found[0].nodes[found[1]], Say) or _gone(after):
+                continue
+            seconds = shortest(*found)
+            whole += seconds
+            if after.at - step.at < seconds * _PLAYED:
+                wrong.append(
+                    f"heard: {step.node} lasted {after.at - step.at:.1f} s, not {seconds:.1f} s"
+                )
+        sound = spoken_seconds(heard)
+        if sound < whole * _PLAYED / 2:
+            wrong.append(f"heard: {sound:.1f} s of speech where {whole:.1f} s were played")
+        return wrong
+
+
+def _is_over(events: Sequence[RecordedEvent]) -> bool:
+    return any(isinstance(event, MenuLeft) for event in events)
+
+
+def _gone(event: RecordedEvent) -> bool:
+    return isinstance(event, MenuLeft) and event.ending == "caller_gone"
+
+
+def shortest(flow: Flow, node: str) -> float:
+    """Seconds that a node's fixed texts take at least, in whichever language is shortest."""
+    return min(
+        (
+            sum(_seconds(flow, node, language, piece.number) for piece in pieces)
+            for (name, field, language), found in flow.texts.items()
+            if (name, field) == (node, "text")
+            for pieces in [[piece for piece in found if isinstance(piece, Fixed)]]
+        ),
+        default=0.0,
+    )
+
+
+def _seconds(flow: Flow, node: str, language: str, number: int) -> float:
+    plain = is_plain(flow.texts[node, "text", language])
+    try:
+        path = flow.shelf.path(flow.prompt_name(node, "text", 0 if plain else number), language)
+    except UnknownPrompt:
+        return 0.0
+    return seconds_of(Path(f"{path}.wav"))
+
+
+def spoken_seconds(file: Path) -> float:
+    """Seconds of a recording (8 kHz, 16-bit mono) in which something is to be heard."""
+    if not file.exists():
+        return 0.0
+    with wave.open(str(file), "rb") as sound:
+        samples = array.array("h", sound.readframes(sound.getnframes()))
+        size = sound.getframerate() // 50
+    loud = 0
+    for start in range(0, len(samples) - size, size):
+        frame = samples[start : start + size]
+        loud += math.sqrt(math.fsum(value * value for value in frame) / size) > _LOUD
+    return loud / 50
