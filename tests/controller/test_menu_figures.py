@@ -60,9 +60,9 @@ def test_a_flow_that_there_is_not() -> None:
 @pytest.mark.usefixtures("one_call")
 def test_a_day_is_drawn_and_reported() -> None:
     assert "✕ 1 · 100%" in run("ivr", "graph", "--day", DAY)
-    table = run("report", "--day", DAY).splitlines()
-    assert table[1].split() == ["main", "1", "0", "0", "1", "0.0%"]
-    assert table[4].split() == ["greeting", "1", "1", "100.0%"]
+    table = [line.split() for line in run("report", "--day", DAY).splitlines()]
+    assert ["main", "1", "0", "0", "1", "0.0%"] in table
+    assert ["greeting", "1", "1", "100.0%"] in table
     found = json.loads(run("report", "--day", DAY, "--json"))
     assert found["nodes"][0]["drop_out"] == 1.0
 

@@ -233,8 +233,8 @@ class Stack:
 
 
 def _short_company(folder: Path) -> Path:
-    """The example company with short times to ring, to write notes and to wait for a key, and
-    with phones that are told whose call it is.
+    """The example company with short times to ring, to write notes and to wait for a key, without
+    a survey, and with phones that are told whose call it is.
     """
     shutil.copytree(ROOT / "company", folder, ignore=shutil.ignore_patterns("speech"))
     queues = folder / "queues.yaml"
@@ -250,6 +250,11 @@ def _short_company(folder: Path) -> Path:
     text, phones = re.subn(r"(?m)^    skills: ", "    call_headers: true\n    skills: ", text)
     assert phones
     agents.write_text(text, encoding="utf-8")
+    routing = folder / "routing.yaml"
+    text = routing.read_text(encoding="utf-8")
+    text, surveys = re.subn(r"(?m)^survey: .*\n", "", text)  # tests of it turn it on
+    assert surveys == 1
+    routing.write_text(text, encoding="utf-8")
     menu = folder / "menus" / "main.yaml"
     text = menu.read_text(encoding="utf-8")
     text, waits = re.subn(r"(?m)^    wait: \d+", "    wait: 2", text)
