@@ -85,8 +85,10 @@ class ScriptedCaller:
         answer = self._next()
         return answer if isinstance(answer, str) else ""
 
-    async def hear(self, prompts: Sequence[str], *, seconds: float, language: str) -> Heard:
-        """See `Line.hear`."""
+    async def hear(
+        self, prompts: Sequence[str], *, seconds: float, language: str, comfort: Sequence[str]
+    ) -> Heard:
+        """See `Line.hear`: what is said is understood at once, without comfort."""
         await self.play(prompts, interruptible=True)
         answer = self._next()
         if isinstance(answer, Says):
