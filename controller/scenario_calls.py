@@ -26,6 +26,7 @@ from ivr.flow import Flow
 from ivr.line import seconds_of
 from ivr.nodes import Collect, Language, Menu, Say, Survey, Voicemail
 from ivr.prompts import UnknownPrompt
+from ivr.scenario_files import Placed
 from ivr.scenarios import HANG_UP, SILENCE, Scenario, Seen, seen_of
 from ivr.texts import Fixed, is_plain
 from ivr.versions import FlowVersion
@@ -55,11 +56,16 @@ _LOUD = 10 ** (-45 / 20) * 32768
 
 
 async def call_all(
-    scenarios: Sequence[Scenario], usual: Settings, version: FlowVersion, company: Path
-) -> list[Seen]:
-    """Start a system, make a call for each scenario, end the system; what each came to.
+    scenarios: Sequence[Placed],
+    usual: Settings,
+    version: FlowVersion,
+    company: Path,
+    tell: Callable[[Placed, Seen], None],
+) -> None:
+    """Start a system, make a call for each scenario, end the system.
 
-    Raises ProblemError when the system does not start.
+    ``tell`` hears of each what it came to, once it is over. Raises ProblemError when the system
+    does not start.
     """
     async with private_system(usual, company) as settings:
         redis = connect(settings.effective_redis_url)
@@ -68,7 +74,11 @@ async def call_all(
                 phone = await _trunk(rack, settings)
                 with tempfile.TemporaryDirectory(prefix="huawu-heard-") as folder:
                     calls = Calls(log, phone, version, Path(folder))
-                    return list(await asyncio.gather(*map(calls.make, scenarios)))
+
+                    async def one(placed: Placed) -> None:
+                        tell(placed, await calls.make(placed.scenario))
+
+                    await asyncio.gather(*map(one, scenarios))
         finally:
             await redis.aclose()
 

@@ -25,27 +25,25 @@ def main(settings: Settings, words: Sequence[str]) -> int:
     files = wishes.files or sorted((company / "scenarios").glob("*.yaml"))
     every = load_scenarios(files, version)
     chosen = [placed for placed in every if wishes.keyword in str(placed)]
-    began = time.monotonic()
+    began, report = time.monotonic(), Report()
+    real = [placed for placed in chosen if placed.scenario.only_memory is None]
+    here = real if wishes.sip else chosen
     if wishes.sip:
         from controller.scenario_calls import call_all  # which brings phones and a whole system
 
-        here = [placed for placed in chosen if placed.scenario.only_memory is None]
-        seen = asyncio.run(
-            call_all([placed.scenario for placed in here], settings, version, company)
-        )
-        good = _tell(here, seen)
+        asyncio.run(call_all(here, settings, version, company, report.tell))
         for placed in chosen:
-            if placed not in here:
+            if placed not in real:
                 print(f"  -     {placed}: in memory only, {placed.scenario.only_memory}")
     else:
-        here = chosen
-        scenarios = [placed.scenario for placed in here]
-        good = _tell(here, rehearse(scenarios, version, company))
+        seen = rehearse([placed.scenario for placed in here], version, company)
+        for placed, came in zip(here, seen, strict=True):
+            report.tell(placed, came)
     how = "over SIP" if wishes.sip else "in memory"
     took = time.monotonic() - began
-    print(f"{good} of {len(here)} scenarios are good, {how}, {took:.1f} s", end="")
+    print(f"{report.good} of {len(here)} scenarios are good, {how}, {took:.1f} s", end="")
     print(f"; {len(chosen) - len(here)} are for memory only" if wishes.sip else "")
-    return 0 if here and good == len(here) else 1
+    return 0 if here and report.good == len(here) else 1
 
 
 def _parse(words: Sequence[str]) -> argparse.Namespace:
@@ -61,18 +59,21 @@ def _parse(words: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(words)
 
 
-def _tell(placed: Sequence[Placed], seen: Sequence[Seen]) -> int:
-    """Print a line for each, and what is wrong with it; how many are good."""
-    good = 0
-    for one, came in zip(placed, seen, strict=True):
-        wrong = differences(one.scenario.expect, came)
-        good += not wrong
-        print(f"  {'FAIL' if wrong else 'ok'}    {one}"[:110])
+class Report:
+    """Prints a line for each scenario, and what is wrong with it."""
+
+    def __init__(self) -> None:
+        self.good = 0
+
+    def tell(self, placed: Placed, seen: Seen) -> None:
+        """One scenario is over."""
+        wrong = differences(placed.scenario.expect, seen)
+        self.good += not wrong
+        print(f"  {'FAIL' if wrong else 'ok'}    {placed}"[:110], flush=True)
         for line in wrong:
             print(f"          {line}")
         if wrong:
-            print(f"          the way: {way(came)}")
-    return good
+            print(f"          the way: {way(seen)}", flush=True)
 
 
 def way(seen: Seen) -> str:

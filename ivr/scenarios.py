@@ -30,7 +30,7 @@ SILENCE, HANG_UP = "silence", "hang_up"
 
 
 class _Shape(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 # ---- what a scenario says ----

@@ -367,6 +367,45 @@ async def test_a_message_to_nobody_and_one_that_cannot_be_kept(tmp_path):
         assert done.outcome.node == "person"
 
 
+async def test_a_message_that_is_not_taken_may_lead_elsewhere(tmp_path):
+    flow = version(
+        tmp_path,
+        """
+        begin: {kind: send, by: sms, message: {zh-CN: 详情见网站}, next: done, failed: sorry}
+        sorry: {kind: say, text: {zh-CN: 没有发送}, next: person}
+        """,
+    )
+
+    async def send(message: Message) -> None:
+        pass
+
+    assert "sorry" in [node for node, _ in (await walk(flow)).steps]
+    done = await walk(flow, world=World(now=lambda: 0.0, send=send))
+    assert "sorry" not in [node for node, _ in done.steps]
+
+
+async def test_several_words_are_written_one_after_another(tmp_path):
+    flow = """
+    look:
+      kind: lookup
+      service: order
+      with: {number: "1"}
+      into: order
+      cases: {found: begin}
+      failed: person
+    begin: {kind: send, by: sms, message: {zh-CN: "状态{order.state:word}"}, next: done}
+    """
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    shop = Shop(Answer(result="found", values={"state": ("shipped", "shipped")}))
+    world = World(now=lambda: 0.0, services=shop, send=send)
+    await walk(version(tmp_path, flow, start="look"), world=world)
+    assert [message.text for message in sent] == ["状态已发货、已发货"]
+
+
 VOICEMAIL = """
 begin: {kind: voicemail, queue: order, text: {zh-CN: 请留言}, next: bye}
 """
