@@ -92,9 +92,18 @@ def date_(day: date, today: date | None) -> list[str]:
     """二零二六年十一月二十六日, 明天."""
     if today and (near := _NEAR.get((day - today).days)):
         return [near]
-    year = [*(f"n{digit}" for digit in str(day.year)), "year"]
-    parts = [] if today and today.year == day.year else year
+    parts = [] if today and today.year == day.year else _year(day.year)
     return [*parts, f"month_{day.month}", f"day_{day.day}"]
+
+
+YEARS_RECORDED = range(2015, 2041)
+"""Years that are one part; any other is said digit by digit."""
+
+
+def _year(year: int) -> list[str]:
+    if year in YEARS_RECORDED:
+        return [f"year_{year}"]
+    return [*(f"n{digit}" for digit in str(year)), "year"]
 
 
 def weekday(day: date) -> list[str]:

@@ -30,6 +30,7 @@ from telephony.events import (
 from tests.acd.test_service import Memory
 
 COMPANY = Path(__file__).parents[2] / "company"
+RECORDINGS = Path(tempfile.mkdtemp())
 
 
 class Channel:
@@ -87,7 +88,7 @@ def emergency(
         queues=lambda: service.company.queues,
         record=told.append,
     )
-    front = InFront(switch, menus=menus, record=told.append, recordings=COMPANY, pin="123456")
+    front = InFront(switch, menus=menus, record=told.append, recordings=RECORDINGS, pin="123456")
     return switch, front
 
 
@@ -109,7 +110,7 @@ class Centre:
             service=self.service,
             world=World(now=Clock().now),
             may_record=lambda queue: queue == "order",
-            recordings=COMPANY,
+            recordings=RECORDINGS,
         ).routes()
 
     async def run(self, path: str, channel: Channel) -> Channel:
@@ -225,7 +226,7 @@ async def test_a_promise_is_given_when_it_is_written_down_and_not_much_later(
     centre.routes = Conversations(
         menus=centre.menus, front=centre.front, service=centre.service,
         world=World(now=Clock().now),
-        may_record=lambda queue: False, recordings=COMPANY, written=never,
+        may_record=lambda queue: False, recordings=RECORDINGS, written=never,
     ).routes()  # fmt: skip
     await centre.run("tick", Channel(HUAWU_QUEUE="logistics", HUAWU_LANGUAGE="zh-CN"))
     (contact,) = centre.service.distribution.domain.contacts.values()
