@@ -38,6 +38,7 @@ import structlog
 from recordings import audio
 from recordings.audiosocket import Framer, Kind, Message, NotAudioSocketError
 from recordings.models import ModelMissingError
+from recordings.process import run_process
 from recordings.sentences import Expectation, Sentence, SentenceRecognisers
 from recordings.voice_activity import CHUNK, Turn, VoiceActivity
 from recordings.voice_detector import VoiceDetector
@@ -446,18 +447,8 @@ async def serve(settings: HearingSettings) -> None:
 
 
 def run(settings: HearingSettings) -> int:
-    """The whole process; ends it even while a recogniser still works in its thread."""
-    os.nice(max(0, _NICE - os.nice(0)))
-    try:
-        asyncio.run(serve(settings))
-    except Exception:
-        logger.exception("the hearing ends")
-        code = 1
-    else:
-        code = 0
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
+    """The whole process, see ``run_process``."""
+    return run_process(serve(settings), name="hearing", nice=_NICE)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -24,6 +24,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from recordings import audio
 from recordings.models import ModelMissingError, vosk_model_path, whisper_model_path
+from recordings.process import run_process
 from recordings.recogniser import Recogniser, Segment, text_of
 from store.database import open_database
 from store.live import append_event, connect
@@ -310,20 +311,8 @@ async def serve(settings: TranscriberSettings) -> None:
 
 
 def run(settings: TranscriberSettings) -> int:
-    """The whole process; ends it even while a recogniser still works in its thread."""
-    os.nice(max(0, _NICE - os.nice(0)))
-    loop = asyncio.new_event_loop()
-    try:
-        loop.run_until_complete(serve(settings))
-    except Exception:
-        logger.exception("the transcriber ends")
-        code = 1
-    else:
-        code = 0
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # An ordinary exit would wait for the thread, which may take minutes.
-    os._exit(code)
+    """The whole process, see ``run_process``."""
+    return run_process(serve(settings), name="transcriber", nice=_NICE)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
