@@ -260,9 +260,6 @@ def _short_company(folder: Path) -> Path:
     text, waits = re.subn(r"(?m)^    wait: \d+", "    wait: 2", text)
     text, tries = re.subn(r"(?m)^    tries: \d+", "    tries: 2", text)
     assert waits == tries > 0
-    if "    speech:" not in text:  # a menu that hears callers, whatever the example's does
-        speech = "      5: complaints\n    speech: {logistics: logistics, order: order}\n"
-        text = text.replace("      5: complaints\n", speech, 1)
     menu.write_text(text, encoding="utf-8")
     return folder
 

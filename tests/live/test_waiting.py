@@ -191,6 +191,9 @@ async def test_the_agent_who_served_a_customer_before_a_restart_is_preferred(sce
     await again.chooses("4")
     talk = await known.answer(20)
     queued = await scene.feed.event(ContactQueued, contact=again.contact)
-    assert (queued.preferred, queued.preferred_by) == ("8006", "rule:sticky")
+    assert queued.preferred == "8006"
+    # Who calls again within a day goes to the same agent by a rule of its own, which does without
+    # when the log is slow to answer.
+    assert queued.preferred_by in ("rule:repeat_caller", "rule:sticky")
     await talk.hang_up()
     await again.gone()
