@@ -6,7 +6,7 @@ twice. Calls are asked for under an id that their task gives, which exists once.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePath
 
@@ -56,6 +56,7 @@ class AfterCall:
         is_open: whether hours of this name include a moment.
         known_queue: the queue itself, or the one that stands in for a queue that is gone.
         place: asks for a call; raises while nothing can be decided.
+        remember: hears of contacts that were added to the past.
         is_live: whether the distribution knows a contact of this id.
         append: puts an event into the stream; may raise while the stream is away.
         spool: where Asterisk's own script keeps messages.
@@ -74,6 +75,7 @@ class AfterCall:
         is_open: decisions.IsOpen,
         known_queue: Callable[[str], str],
         place: Place,
+        remember: Callable[[Sequence[PastContact]], None],
         is_live: Callable[[str], bool],
         append: Callable[[RecordedEvent], Awaitable[None]],
         spool: Path,
@@ -83,6 +85,7 @@ class AfterCall:
         self._log, self._tasks, self._past, self._filed = log, tasks, past, filed
         self._rules, self._is_open, self._known_queue = rules, is_open, known_queue
         self._place, self._is_live, self._append = place, is_live, append
+        self._remember = remember
         self._spool, self._recordings, self._now = spool, recordings, now
         self._asked_for: set[str] = set()  # calls that this process has had placed
         self._collected, self._searched = -COLLECT_EVERY, -SEARCH_EVERY
@@ -150,20 +153,20 @@ class AfterCall:
             return
         while mark != newest:
             entries = await self._log.of_kinds_after(mark, KINDS, PORTION)
-            for _, event in entries:
+            happened = [event for _, event in entries]
+            await self._ended([event for event in happened if isinstance(event, ContactEnded)])
+            for event in happened:
                 await self.take(event)
             mark = entries[-1][0] if len(entries) == PORTION else newest
             await self._past.keep_progress(NAME, mark)
 
     async def take(self, event: RecordedEvent) -> None:
-        """Make of one event what follows from it; again, nothing more."""
+        """Make of one event what follows from it; again, nothing more. Ends are taken together."""
         match event:
             case MessageRecorded():
                 await self._message(event)
             case SurveyAnswered():
                 await self._score(event)
-            case ContactEnded():
-                await self._ended(event)
             case CallbackEnded():
                 await self._call_ended(event)
             case _:
@@ -206,25 +209,31 @@ class AfterCall:
                     seconds=message.seconds,
                 )
 
-    async def _ended(self, event: ContactEnded) -> None:
-        story = await self._story(event.contact)
-        caller = plain_number(story.caller)
-        if caller and not story.ours:
-            await self._past.add(
-                PastContact(
-                    contact=story.contact,
-                    caller=caller,
-                    ended=event.at,
-                    queue=story.queue,
-                    agent=story.agent,
-                    solved=story.solved,
-                    surveyed=story.surveyed,
-                )
-            )
+    async def _ended(self, ends: Sequence[ContactEnded]) -> None:
+        """Remember who called, and see who is to be called again.
+
+        Ends of a portion go together: each look and each write costs as much as a phone call does
+        in the whole distribution.
+        """
+        if not ends:
+            return
+        histories = await self._log.of_contacts([end.contact for end in ends])
+        stories = [
+            story_of(contact, [event for _, event in entries])
+            for contact, entries in histories.items()
+        ]
+        past = [known for known in map(_past, stories) if known]
+        await self._past.add(past)
+        self._remember(past)
+        for story in stories:
+            await self._follow_up(story)
+
+    async def _follow_up(self, story: Story) -> None:
         rules = self._rules()
         for task in decisions.follow_ups(story, rules, self._is_open):
             rule = rules.rule(task.rule)
             since = task.created - (rule.days if rule else 0) * DAY
+            caller = plain_number(story.caller)
             if not await self._tasks.made_for(caller, TaskKind.FOLLOW_UP, since):
                 await self._keep(task)
 
@@ -307,3 +316,19 @@ class AfterCall:
         if reached and kind is not TaskKind.FOLLOW_UP:
             state = TaskState.IN_PROGRESS
         await self._tasks.end_call(call, outcome, state=state, now=self._now())
+
+
+def _past(story: Story) -> PastContact | None:
+    """What is remembered of a caller; nothing of a withheld number, and of whom we called."""
+    caller = plain_number(story.caller)
+    if not caller or story.ours:
+        return None
+    return PastContact(
+        contact=story.contact,
+        caller=caller,
+        ended=story.ended,
+        queue=story.queue,
+        agent=story.agent,
+        solved=story.solved,
+        surveyed=story.surveyed,
+    )

@@ -1,6 +1,6 @@
 """Puts the room of what calls leave to do together with the distribution and the menus."""
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from pathlib import Path
 
 import structlog
@@ -13,7 +13,7 @@ from controller.settings import Settings
 from ivr.versions import FlowVersions
 from store.database import Database
 from store.event_log import EventLog
-from store.past import PastStore
+from store.past import PastContact, PastStore
 from store.recordings import RecordingStore
 from store.source import BadFile
 from store.tasks import TaskStore
@@ -69,6 +69,7 @@ def after_calls(
     menus: FlowVersions,
     is_open: Callable[[str, float], bool],
     append: Callable[[RecordedEvent], Awaitable[None]],
+    remember: Callable[[Sequence[PastContact]], None],
     now: Callable[[], float],
 ) -> AfterCall:
     """The room, ready to run in the controller that decides."""
@@ -101,6 +102,7 @@ def after_calls(
         is_open=is_open,
         known_queue=known_queue,
         place=place,
+        remember=remember,
         is_live=lambda contact: service.contact(contact) is not None,
         append=append,
         spool=settings.asterisk_dir / "spool" / MESSAGES,

@@ -1,29 +1,41 @@
 """What is known of a caller, for menus and the distribution: a look that never holds a call up.
 
-A database that is slow or gone costs a caller nothing but the advantage: after ``LIMIT`` the call
-goes on as that of a stranger.
+Who decides has the last day of contacts in memory, and who has an open complaint; both are read
+once, and followed. Until they are read, and while the database is away, callers are strangers, or
+what they were when it was last there.
 """
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
-from typing import TypeVar
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from ivr.ports import HISTORY
-from store.past import Past, PastStore
+from store.past import DAY, PastContact, PastStore
 from telephony.numbers import plain_number
 
 log = logging.getLogger(__name__)
 
-LIMIT = 0.15  # seconds
+LIMIT = 0.15  # seconds that a caller waits for the database
+LOOK = 2.0  # seconds between two looks at the tasks
 
 #: Attributes that a contact gets at queueing, and their values (``routing.yaml`` declares them).
 REPEAT, COMPLAINT = "repeat", "complaint"
 WITHIN_DAY, OPEN = "within_24h", "open"
 
-T = TypeVar("T")
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """What is known of a caller's last 24 hours, and of what is still open."""
+
+    contacts: int = 0
+    last_queue: str = ""
+    last_agent: str = ""
+    last_solved: bool = True  # True when there was no contact
+    complains: bool = False
 
 
 class CallerPast:
@@ -39,34 +51,82 @@ class CallerPast:
         self, store: PastStore, now: Callable[[], float], complaints: str = "complaints"
     ) -> None:
         self._store, self._now, self._complaints = store, now, complaints
+        self._contacts: dict[str, dict[str, PastContact]] = {}  # of a caller, by their ids
+        self._order: deque[PastContact] = deque()
+        self._complaining: frozenset[str] = frozenset()
         self.slow = 0
-        """How often there was no answer in time."""
+        """How often the database gave no answer in time."""
 
-    async def of(self, number: str) -> Past:
-        """The caller's last 24 hours; nothing of withheld numbers, and when it takes too long."""
+    async def run(self) -> None:
+        """Read what there is, and keep looking at the tasks, until cancelled."""
+        loaded = False
+        while True:
+            try:
+                if not loaded:
+                    self.remember(await self._store.since(self._now() - DAY))
+                    loaded = True
+                unfinished = await self._store.unfinished()
+                self._complaining = frozenset(
+                    caller for caller, queue in unfinished if queue == self._complaints
+                )
+            except (SQLAlchemyError, OSError) as error:
+                log.warning("callers' past is not read: %s", type(error).__name__)
+            await asyncio.sleep(LOOK)
+
+    def remember(self, contacts: Sequence[PastContact]) -> None:
+        """Contacts have ended; what is older than a day is forgotten."""
+        for contact in contacts:
+            self._contacts.setdefault(contact.caller, {})[contact.contact] = contact
+            self._order.append(contact)
+        since = self._now() - DAY
+        while self._order and self._order[0].ended <= since:
+            gone = self._order.popleft()
+            own = self._contacts.get(gone.caller, {})
+            if own.get(gone.contact) is gone:
+                del own[gone.contact]
+            if not own:
+                self._contacts.pop(gone.caller, None)
+
+    def of(self, number: str) -> Past:
+        """The caller's last 24 hours; nothing of withheld numbers."""
         caller = plain_number(number)
-        return await self._soon(self._store.of_caller(caller, self._now()), Past())
+        since = self._now() - DAY
+        known = self._contacts.get(caller, {}).values()
+        recent = sorted(
+            (contact for contact in known if contact.ended > since),
+            key=lambda contact: contact.ended,
+            reverse=True,
+        )
+        return Past(
+            contacts=len(recent),
+            last_queue=next((contact.queue for contact in recent if contact.queue), ""),
+            last_agent=next((contact.agent for contact in recent if contact.agent), ""),
+            last_solved=recent[0].solved if recent else True,
+            complains=caller in self._complaining,
+        )
 
     async def asked_within(self, number: str, days: int) -> bool:
         """Was this customer asked how satisfied they are within so many days?
 
-        True when nobody can tell; never of a withheld number.
+        True when nobody can tell in time; never of a withheld number.
         """
         caller = plain_number(number)
         if not days or not caller:
             return False
-        return await self._soon(self._store.surveyed_since(caller, self._now(), days), True)
-
-    def has_complaint(self, past: Past) -> bool:
-        """Is a complaint of this caller still open?"""
-        return self._complaints in past.open_task_queues
+        try:
+            async with asyncio.timeout(LIMIT):
+                return await self._store.surveyed_since(caller, self._now(), days)
+        except (TimeoutError, SQLAlchemyError, OSError) as error:
+            self.slow += 1
+            log.warning("a caller's past is not known: %s", type(error).__name__)
+            return True
 
     def attributes(self, past: Past) -> dict[str, str]:
         """What the rules of distribution may ask for."""
         found = {}
         if past.contacts:
             found[REPEAT] = WITHIN_DAY
-        if self.has_complaint(past):
+        if past.complains:
             found[COMPLAINT] = OPEN
         return found
 
@@ -77,15 +137,6 @@ class CallerPast:
             past.last_queue,
             past.last_agent,
             past.last_solved,
-            self.has_complaint(past),
+            past.complains,
         )
         return dict(zip(HISTORY, found, strict=True))
-
-    async def _soon(self, answer: Awaitable[T], otherwise: T) -> T:
-        try:
-            async with asyncio.timeout(LIMIT):
-                return await answer
-        except (TimeoutError, SQLAlchemyError, OSError) as error:
-            self.slow += 1
-            log.warning("a caller's past is not known: %s", type(error).__name__)
-            return otherwise

@@ -136,16 +136,16 @@ class Conversations:
             await self._tick(session, self._entry(contact))
             return
 
-        who = await self._caller(contact, caller)
+        who = self._caller(contact, caller)
         # Whom an agent passes on to a node is inside already.
         if node or not await self._met_before(session, who, EVERYTHING):
             await self._talk(session, who, start=node)
 
-    async def _caller(self, contact: str, number: str) -> Caller:
+    def _caller(self, contact: str, number: str) -> Caller:
         """Who calls, and what is known of them already."""
         if self._past is None:
             return Caller(contact=contact, number=number)
-        past = await self._past.of(number)
+        past = self._past.of(number)
         attributes = self._past.attributes(past)
         return Caller(
             contact=contact,

@@ -192,6 +192,7 @@ class Controller:
             menus=self._menus,
             is_open=self._is_open,
             append=functools.partial(append_event, self._redis),
+            remember=self._caller_past.remember,
             now=self._clock.now,
         )
         self._hearing = HearingLink(settings.hearing_socket, self._expectations)
@@ -270,6 +271,7 @@ class Controller:
             group.create_task(self._drain.run())
             group.create_task(self._follow_recordings())
             group.create_task(self._look_after_calls())
+            group.create_task(self._caller_past.run())
             group.create_task(self._self_service.outbox.run())
             group.create_task(self._remember())
 

@@ -1,7 +1,7 @@
 """What callers' earlier calls came to, by their number: one row for each ended contact.
 
-Made from the event log by who follows it (``aftercall/``), so that a question about a caller is
-one look into an index and not a search through the log.
+Made from the event log by who follows it (``aftercall/``), so that nobody searches the log for a
+caller. Who decides keeps the last day of it in memory (``controller/caller_past.py``).
 """
 
 from collections.abc import Sequence
@@ -16,8 +16,6 @@ from store.event_log import START, parse_id
 from store.schema import past_contacts, progress, tasks
 
 DAY = 86_400.0
-_MOST = 50
-"""Contacts of one caller that are looked at; who calls more often in a day is in no hurry."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,53 +31,40 @@ class PastContact:
     surveyed: float = 0.0  # when the caller was asked how satisfied they are, 0 never
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Past:
-    """What is known of a caller's last 24 hours, and of what is still open."""
-
-    contacts: int = 0
-    last_queue: str = ""
-    last_agent: str = ""
-    last_solved: bool = True  # True when there was no contact
-    open_task_queues: frozenset[str] = frozenset()
-
-
 class PastStore:
     """The table of past contacts, and how far the log has been read into it."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def add(self, contact: PastContact) -> None:
-        """Keep what a contact came to; what was known of it is replaced."""
-        statement = self._insert(past_contacts).values(**asdict(contact))
-        replaced = {name: statement.excluded[name] for name in asdict(contact)}
+    async def add(self, contacts: Sequence[PastContact]) -> None:
+        """Keep what contacts came to; what was known of them is replaced."""
+        if not contacts:
+            return
+        statement = self._insert(past_contacts)
+        replaced = {column.name: statement.excluded[column.name] for column in past_contacts.c}
+        statement = statement.on_conflict_do_update(index_elements=["contact"], set_=replaced)
         async with self._database.write() as connection:
-            await connection.execute(
-                statement.on_conflict_do_update(index_elements=["contact"], set_=replaced)
-            )
+            await connection.execute(statement, [asdict(contact) for contact in contacts])
 
-    async def of_caller(self, caller: str, now: float, within: float = DAY) -> Past:
-        """The past of the caller with this plain number; nothing of a withheld one."""
-        if not caller:
-            return Past()
-        recent = (
+    async def since(self, moment: float) -> list[PastContact]:
+        """All contacts that ended after a moment (Unix seconds), in the order of their ends."""
+        query = (
             select(past_contacts)
-            .where(past_contacts.c.caller == caller, past_contacts.c.ended > now - within)
-            .order_by(past_contacts.c.ended.desc())
-            .limit(_MOST)
+            .where(past_contacts.c.ended > moment)
+            .order_by(past_contacts.c.ended)
         )
-        still_open = select(tasks.c.queue).where(tasks.c.caller == caller, tasks.c.state != "done")
         async with self._database.read() as connection:
-            rows: Sequence[Any] = (await connection.execute(recent)).all()
-            queues = frozenset((await connection.execute(still_open)).scalars())
-        return Past(
-            contacts=len(rows),
-            last_queue=next((row.queue for row in rows if row.queue), ""),
-            last_agent=next((row.agent for row in rows if row.agent), ""),
-            last_solved=bool(rows[0].solved) if rows else True,
-            open_task_queues=queues,
+            rows = (await connection.execute(query)).mappings().all()
+        return [PastContact(**row) for row in rows]
+
+    async def unfinished(self) -> list[tuple[str, str]]:
+        """Callers with tasks that are not done, and the queues of these."""
+        query = select(tasks.c.caller, tasks.c.queue).where(
+            tasks.c.state != "done", tasks.c.caller != ""
         )
+        async with self._database.read() as connection:
+            return [(row.caller, row.queue) for row in await connection.execute(query)]
 
     async def surveyed_since(self, caller: str, now: float, days: int) -> bool:
         """Was the caller with this plain number asked for a score within so many days?"""

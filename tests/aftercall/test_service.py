@@ -12,7 +12,7 @@ from aftercall.rules import FollowUps
 from aftercall.service import AfterCall
 from store.database import Database
 from store.event_log import EventLog
-from store.past import PastStore
+from store.past import PastContact, PastStore
 from store.recordings import JobState, RecordingStore
 from store.tasks import Task, TaskKind, TaskState, TaskStore
 from telephony.events import (
@@ -42,6 +42,7 @@ class Room:
         self.rules = FollowUps.model_validate({"rules": [rule]})
         self.folder, self.now, self.written = folder, 1000.0, 0
         self.placed: list[FollowUpDue] = []
+        self.remembered: list[PastContact] = []
         self.live: set[str] = set()
         self.refusal = ""
         self.undecided = False
@@ -54,6 +55,7 @@ class Room:
             log=self.log, tasks=self.tasks, past=self.past, filed=self.filed,
             rules=lambda: self.rules, is_open=lambda hours, at: self.open or at > 5000,
             known_queue=lambda queue: queue or "general", place=self.place,
+            remember=self.remembered.extend,
             is_live=lambda contact: contact in self.live, append=self.happen,
             spool=self.folder / "spool", recordings=self.folder / "recordings",
             now=lambda: self.now,
@@ -157,8 +159,9 @@ async def test_one_follow_up_a_customer_in_so_many_days(room: Room) -> None:
 async def test_what_callers_came_to_is_remembered(room: Room) -> None:
     await room.happen(*talk("a", "+8613800138000"))
     await room.room.follow()
-    past = await room.past.of_caller(NUMBER, 200.0)
-    assert (past.contacts, past.last_agent, past.last_queue) == (1, "8001", "order")
+    (past,) = await room.past.since(0)
+    assert (past.caller, past.agent, past.queue) == (NUMBER, "8001", "order")
+    assert room.remembered == [past]
 
 
 async def due(room: Room) -> Task:

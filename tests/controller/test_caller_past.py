@@ -5,9 +5,13 @@ import asyncio
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from controller.caller_past import LIMIT, CallerPast
+from controller import caller_past
+from controller.caller_past import LIMIT, CallerPast, Past
 from ivr.ports import HISTORY
-from store.past import Past, PastStore
+from store.past import DAY, PastContact, PastStore
+
+NUMBER = "13800138000"
+NOW = 10 * DAY
 
 
 class Store(PastStore):
@@ -15,10 +19,15 @@ class Store(PastStore):
 
     def __init__(self, *, late: float = 0.0, error: Exception | None = None) -> None:
         self.late, self.error, self.asked = late, error, []
+        self.ended: list[PastContact] = []
+        self.open: list[tuple[str, str]] = []
 
-    async def of_caller(self, caller: str, now: float, within: float = 0.0) -> Past:
-        await self._wait(caller)
-        return Past(contacts=3, last_queue="order", last_agent="8001", last_solved=False)
+    async def since(self, moment: float) -> list[PastContact]:
+        await self._wait("")
+        return [contact for contact in self.ended if contact.ended > moment]
+
+    async def unfinished(self) -> list[tuple[str, str]]:
+        return self.open
 
     async def surveyed_since(self, caller: str, now: float, days: int) -> bool:
         await self._wait(caller)
@@ -31,23 +40,76 @@ class Store(PastStore):
             raise self.error
 
 
+def ended(
+    contact: str, ago: float, queue: str = "order", agent: str = "8001", *, solved: bool = True
+) -> PastContact:
+    return PastContact(
+        contact=contact, caller=NUMBER, ended=NOW - ago, queue=queue, agent=agent, solved=solved
+    )
+
+
 def past_of(store: Store) -> CallerPast:
-    return CallerPast(store, lambda: 0.0)
+    return CallerPast(store, lambda: NOW)
 
 
-async def test_facts_and_attributes() -> None:
-    store = Store()
-    caller = past_of(store)
-    past = await caller.of("+8613800138000")
-    assert store.asked == ["13800138000"]
+def test_the_last_day_counts_and_the_newest_first() -> None:
+    caller = past_of(Store())
+    caller.remember([ended("old", DAY + 1, "vip", "8009"), ended("b", 3600, "returns", "8002")])
+    caller.remember([ended("c", 60, "", "")])
+    caller.remember([ended("c", 60, "order", "", solved=False)])  # read again, with more known
+    known = caller.of("+86 138 0013 8000")
+    assert known == Past(contacts=2, last_queue="order", last_agent="8002", last_solved=False)
+    assert caller.of("13900000000") == caller.of("") == Past()
+
+
+def test_what_is_older_than_a_day_is_forgotten() -> None:
+    moment = NOW
+    caller = CallerPast(Store(), lambda: moment)
+    caller.remember([ended("a", 10), ended("b", 5)])
+    moment = NOW + DAY - 7
+    assert caller.of(NUMBER).contacts == 1
+    caller.remember([])
+    assert [contact.contact for contact in caller._order] == ["b"]
+    moment = NOW + DAY
+    caller.remember([])
+    assert not caller._contacts
+
+
+def test_facts_and_attributes() -> None:
+    caller = past_of(Store())
+    past = Past(contacts=3, last_queue="order", last_agent="8001", last_solved=False)
     assert caller.attributes(past) == {"repeat": "within_24h"}
     facts = caller.facts(past)
     assert tuple(facts) == HISTORY
     assert facts["history.contacts"] == 3
     assert facts["history.agent"] == "8001"
     assert facts["history.complaint"] is False
-    complains = Past(open_task_queues=frozenset({"complaints", "order"}))
-    assert caller.attributes(complains) == {"complaint": "open"}
+    assert caller.attributes(Past(complains=True)) == {"complaint": "open"}
+
+
+async def test_what_there_is_is_read_and_complaints_are_followed(monkeypatch) -> None:
+    monkeypatch.setattr(caller_past, "LOOK", 0.001)
+    store = Store(error=OperationalError("", {}, Exception()))
+    store.ended = [ended("a", 60)]
+    caller = past_of(store)
+    running = asyncio.create_task(caller.run())
+
+    async def becomes(past: Past) -> None:
+        async with asyncio.timeout(5):
+            while caller.of(NUMBER) != past:
+                await asyncio.sleep(0.001)
+
+    try:
+        await becomes(Past())  # the database is away: a stranger
+        store.error = None
+        known = Past(contacts=1, last_queue="order", last_agent="8001")
+        await becomes(known)
+        store.open = [(NUMBER, "order"), (NUMBER, "complaints")]
+        await becomes(Past(contacts=1, last_queue="order", last_agent="8001", complains=True))
+        store.open = [(NUMBER, "order")]
+        await becomes(known)
+    finally:
+        running.cancel()
 
 
 @pytest.mark.parametrize(
@@ -58,16 +120,15 @@ async def test_facts_and_attributes() -> None:
         Store(error=OSError()),
     ],
 )
-async def test_who_is_slow_or_away_makes_a_stranger_of_the_caller(store: Store) -> None:
+async def test_a_store_that_is_slow_or_away_asks_nobody_twice(store: Store) -> None:
     caller = past_of(store)
-    assert await caller.of("13800138000") == Past()
+    assert await caller.asked_within(NUMBER, 7) is True
     assert caller.slow == 1
-    assert await caller.asked_within("13800138000", 7) is True  # better not asked than twice
 
 
 async def test_who_may_always_be_asked_is_not_looked_up() -> None:
     store = Store()
-    assert await past_of(store).asked_within("13800138000", 0) is False
+    assert await past_of(store).asked_within(NUMBER, 0) is False
     assert await past_of(store).asked_within("", 7) is False
     assert store.asked == []
-    assert await past_of(store).asked_within("13800138000", 7) is False
+    assert await past_of(store).asked_within(NUMBER, 7) is False

@@ -11,11 +11,11 @@ from acd.company import load_company
 from acd.distribution import Distribution
 from acd.rules import Survey
 from acd.service import DistributionService
-from controller.caller_past import CallerPast
+from controller.caller_past import CallerPast, Past
 from controller.conversations import Conversations
 from ivr.ports import World
 from ivr.versions import load_version
-from store.past import Past, PastStore
+from store.past import PastStore
 from telephony.clock import Clock
 from telephony.events import AgentAnswered, SurveyAnswered, SurveyOffered
 from tests.acd.test_service import Memory
@@ -27,10 +27,7 @@ class Told(PastStore):
     """A store that answers as the test says."""
 
     def __init__(self) -> None:
-        self.past, self.asked = Past(), False
-
-    async def of_caller(self, caller: str, now: float, within: float = 0.0) -> Past:
-        return self.past
+        self.asked = False
 
     async def surveyed_since(self, caller: str, now: float, days: int) -> bool:
         return self.asked
@@ -51,11 +48,12 @@ class Centre:
         )  # fmt: skip
         self.menus = Menus(load_version(folder, recorded=False))
         clock = Clock()
+        self.past = CallerPast(self.told, clock.now)
         self.routes = Conversations(
             menus=self.menus, service=self.service, world=World(now=clock.now),
             may_record=lambda queue: False, recordings=folder,
             front=emergency(self.menus, self.service, [])[1],
-            past=CallerPast(self.told, clock.now),
+            past=self.past,
         ).routes()  # fmt: skip
 
     async def run(self, path: str, channel: Channel) -> dict[str, str]:
@@ -129,8 +127,10 @@ async def test_without_a_flow_or_a_contact_nothing_is_said(centre: Centre, flow:
     assert not await centre.run("survey", Channel(arguments=(flow, "")))
 
 
-async def test_what_is_known_of_a_caller_goes_into_the_distribution(centre: Centre) -> None:
-    centre.told.past = Past(contacts=2, open_task_queues=frozenset({"complaints"}))
+async def test_what_is_known_of_a_caller_goes_into_the_distribution(
+    centre: Centre, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(centre.past, "of", lambda number: Past(contacts=2, complains=True))
     await centre.run("menu", Channel(keys="12"))
     contact = centre.service.contact("huawu-1.1")
     assert contact is not None
