@@ -238,7 +238,7 @@ class Call:
                 prompts,
                 seconds=wait,
                 language=self.language,
-                comfort=self.system("one_moment"),
+                comfort=self.system("looking_up"),
             )
         key = await self.line.play(prompts, interruptible=interruptible) if prompts else ""
         return Heard(key=key or await self.line.wait_digit(wait))
