@@ -73,8 +73,11 @@ async def task_of(
 ) -> Any:
     """The contact's task, once it is as wanted, and its message (``written``) a text."""
 
+    seen: list[Any] = []
+
     async def found() -> Any:
         page = await scene.api.get("tasks?limit=200")
+        seen[:] = [task for task in page["tasks"] if task["contact"] == contact]
         for task in page["tasks"]:
             assert not task["fault"]
             ready = bool(task["transcript"]) or not written
@@ -82,7 +85,10 @@ async def task_of(
                 return task
         return None
 
-    return await until(found, limit, f"a task of {contact} that is {wanted}")
+    try:
+        return await until(found, limit, f"a task of {contact} that is {wanted}")
+    except AssertionError as late:
+        raise AssertionError(f"{late}; there is {seen}") from late
 
 
 async def is_left_over(scene: Scene, agent: str = "8003") -> Caller:

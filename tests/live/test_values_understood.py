@@ -6,6 +6,7 @@ again. What it writes and what was said are compared digit by digit: 三百八�
 ¥380.5 are the same to a caller.
 """
 
+import os
 import random
 import re
 from collections import defaultdict
@@ -29,6 +30,8 @@ pytestmark = pytest.mark.live
 
 LIMIT = {"zh-CN": 0.13, "en": 0.05}
 """A little above what docs/prompts.md tells: no part may get worse unnoticed."""
+OF_EACH = int(os.environ.get("HUAWU_VALUES", "4"))
+"""Values of each way; docs/prompts.md tells of ten, which take two minutes."""
 WINDOW = 6
 LOST = 0.25
 CONTEXT = {  # tells Whisper that figures are read out, as the sentence before tells a caller
@@ -38,11 +41,11 @@ CONTEXT = {  # tells Whisper that figures are read out, as the sentence before t
 
 
 def values() -> list[tuple[str, Value]]:
-    """The same for everybody: ten of each way that a shop's menu needs."""
+    """The same for everybody: some of each way that a shop's menu needs."""
     rng = random.Random(4)
     start = datetime(2026, 1, 1)  # noqa: DTZ001 - a time as the shop tells it
     found: list[tuple[str, Value]] = []
-    for _ in range(10):
+    for _ in range(OF_EACH):
         found += [
             ("order_number", str(rng.randrange(10**7, 10**8))),
             ("phone", f"13{rng.randrange(10**8, 10**9)}"),
