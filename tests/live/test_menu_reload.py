@@ -53,10 +53,11 @@ async def hangs_up(caller: Caller) -> None:
 async def test_a_new_menu_is_for_new_callers_and_a_broken_one_for_nobody(
     scene: Scene, menu: Path
 ) -> None:
-    text, before = menu.read_text(encoding="utf-8"), versions(scene.stack)
+    text = menu.read_text(encoding="utf-8")
     inside = await scene.caller()
     await inside.comes_to("main_menu")
 
+    before = versions(scene.stack)  # now, when what a test before has put back is taken up, too
     menu.write_text(text.replace("3: logistics", "3: nowhere"), encoding="utf-8")
     broken = reload(scene.stack)
     assert broken.returncode == 1

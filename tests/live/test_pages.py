@@ -308,7 +308,7 @@ async def test_a_contacts_record_tells_why_and_plays_what_was_said(
     await picture(page, "record")
     await lines.nth(3).locator("button").click()
     position = "document.querySelector('audio').currentTime"
-    await page.wait_for_function(f"{position} > 13.7")
+    await page.wait_for_function(f"() => {position} > 13.7")  # a mere text would be eval'ed
     await expect(lines.nth(3)).to_have_class("customer current")
     await page.get_by_role("button", name="暂停").click()
 
