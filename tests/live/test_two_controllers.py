@@ -148,8 +148,9 @@ async def test_pages_of_the_one_that_stands_by_show_and_change_the_same(scene: S
     assert await scene.api.want("8005", "ready") == "refused-not-signed-in"
     await page.close()
     call = await agent.answer(10)
+    await scene.feed.event(ContactAnswered, 30, contact=waiter.contact)
     await call.hang_up()
-    await waiter.gone()
+    await waiter.gone(30)
     assert leader(stack).name != standby(stack).name
 
 
