@@ -6,7 +6,6 @@ contact; the agent's wrap-up begins as after any talk.
 """
 
 from acd.agent import Agent
-from acd.company import Company
 from acd.consults import begin_consult, gather, go_back, take_over
 from acd.contact import ConsultStage, Contact
 from acd.domain import Domain
@@ -26,6 +25,7 @@ from telephony.events import (
     TransferTarget,
     TransferWished,
 )
+from telephony.numbers import is_allowed
 
 #: Seconds for which a caller passed on to an agent waits for that one alone.
 HOLD_FOR_AGENT = 30.0
@@ -102,7 +102,7 @@ def _check(domain: Domain, contact: Contact, event: TransferWished) -> None:
             if not domain.is_node(event.to):
                 raise ActionRefused("unknown_node", f"the menu has no node {event.to}")
         case TransferTarget.OUTSIDE:
-            if not may_call(domain.company, event.to):
+            if not is_allowed(event.to, domain.company.routing.outside):
                 raise ActionRefused("number_not_allowed", "routing.yaml does not allow this number")
 
 
@@ -130,16 +130,6 @@ def _check_agent(domain: Domain, contact: Contact, event: TransferWished) -> Non
 
 def _is_free(agent: Agent) -> bool:
     return agent.state is AgentState.READY and agent.reachable
-
-
-def may_call(company: Company, number: str) -> bool:
-    """Does ``outside`` of routing.yaml allow this number? An entry with ``*`` is a prefix."""
-    if not (number.isascii() and number.isdigit()) or len(number) > 20:
-        return False
-    return any(
-        number.startswith(rule[:-1]) if rule.endswith("*") else number == rule
-        for rule in company.routing.outside
-    )
 
 
 # --- at once -------------------------------------------------------------------------------------
@@ -201,7 +191,7 @@ def outside_chosen(domain: Domain, event: OutsideChosen) -> None:
         return
     contact.queue, contact.queued = event.queue, domain.now
     contact.language, contact.attributes = event.language, dict(event.attributes)
-    if not may_call(domain.company, event.number):
+    if not is_allowed(event.number, domain.company.routing.outside):
         outside_returned(domain, OutsideReturned(contact=contact.id))
         return
     record_transfer(

@@ -26,6 +26,7 @@ from ivr.nodes import (
     Voicemail,
 )
 from ivr.ports import Answer, Message, Unavailable, Value
+from ivr.shop.numbers import is_sound
 from telephony.events import (
     DigitsCollected,
     MessageRecorded,
@@ -156,7 +157,7 @@ async def collect(call: Call, node: Collect) -> Next:
         if digits is None:
             return Way.BACK
         least, most = node.least_and_most
-        good = least <= len(digits) <= most and (node.check == "none" or passes_luhn(digits))
+        good = least <= len(digits) <= most and (node.check == "none" or is_sound(digits))
         if good:
             call.tell(
                 DigitsCollected(
@@ -206,15 +207,6 @@ async def _right(call: Call, digits: str) -> bool:
     key = (await call.ask(prompts, 3)).key
     call.step(key)
     return key not in (NO_KEY, BACK_KEY)
-
-
-def passes_luhn(digits: str) -> bool:
-    """Whether the last digit fits the others: the Luhn formula of ISO/IEC 7812-1, annex B."""
-    total = 0
-    for place, digit in enumerate(reversed(digits)):
-        doubled = int(digit) * (2 if place % 2 else 1)
-        total += doubled - 9 if doubled > 9 else doubled
-    return bool(digits) and total % 10 == 0
 
 
 # ---- services ----

@@ -31,6 +31,7 @@ from ivr.prompts import PromptShelf
 from ivr.roads import Place, reach
 from ivr.texts import WORD, BadText, Placeholder, pieces
 from store.source import Problem, Source, Where
+from telephony.numbers import is_allowed
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,7 @@ def _outside_named(one: Checked, at: Where, node: Node, around: Surroundings) ->
     if isinstance(node, Menu):
         for intent in node.speech:
             yield from _known(one, (*at, "speech", intent), intent, _INTENTS, around.intents)
-    if isinstance(node, Transfer) and not _allowed(node.number, around.outside):
+    if isinstance(node, Transfer) and not is_allowed(node.number, around.outside):
         yield one.source.problem(
             (*at, "number"),
             f"calls may not be transferred to {node.number}",
@@ -137,12 +138,6 @@ def _known(
     if name not in known:
         there = ", ".join(sorted(known)) or "none"
         yield one.source.problem(where, f"there {what[0]} '{name}'", f"{what[1]} has {there}")
-
-
-def _allowed(number: str, outside: Collection[str]) -> bool:
-    return any(
-        number.startswith(rule[:-1]) if rule.endswith("*") else number == rule for rule in outside
-    )
 
 
 def _no_language(one: Checked, where: Where, language: str) -> Problem:

@@ -1,6 +1,7 @@
 """Telephone numbers as people write them and as trunks send them, in one form. Pure."""
 
 import re
+from collections.abc import Iterable
 
 
 def plain_number(number: str) -> str:
@@ -13,3 +14,12 @@ def plain_number(number: str) -> str:
     if re.fullmatch(r"86(1\d{10}|0\d{9,11})", digits):
         digits = digits[2:]
     return digits[1:] if re.fullmatch(r"01[3-9]\d{9}", digits) else digits
+
+
+def is_allowed(number: str, rules: Iterable[str]) -> bool:
+    """Does a rule allow a call to this number? One with ``*`` at its end is a prefix."""
+    if not (number.isascii() and number.isdigit()) or len(number) > 20:
+        return False
+    return any(
+        number.startswith(rule[:-1]) if rule.endswith("*") else number == rule for rule in rules
+    )
