@@ -16,6 +16,7 @@ from telephony.events import (
     ContactQueued,
     EstimateTold,
     LimitReached,
+    MessageRecorded,
     OfferMade,
     PlaceChanged,
     QueueEnd,
@@ -81,12 +82,9 @@ async def test_the_longest_wait_ends_in_the_voicemail(scene: Scene) -> None:
     await caller.call.hang_up()
     assert (await caller.gone()).stage is CallStage.AFTER
     assert likeness(samples(scene.folder / "caller.wav"), samples(prompt)) > 0.7
-    kept = scene.stack.settings.asterisk_dir / "spool" / "huawu-messages"
-
-    async def message() -> list[Path]:
-        return list(kept.glob("*.wav"))
-
-    (sound,) = await until(message, 5, f"a message in {kept}")
+    # From Asterisk's spool it comes to the recordings, whenever the controller looks next.
+    message = await scene.feed.event(MessageRecorded, 20, contact=caller.contact)
+    sound = scene.stack.settings.recordings_dir / message.file
     assert likeness(samples(sound), samples(QUESTION)) > 0.7
 
 
