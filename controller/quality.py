@@ -112,5 +112,7 @@ def _run_beside(title: str, words: Sequence[str]) -> _Outcome:
 def _pytest(words: Sequence[str]) -> int:
     """Run pytest with its output going straight through; 0 or 1."""
     command = [sys.executable, "-P", "-m", "pytest", *words]
-    done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, check=False)
+    # As many threads of linear algebra as processors in each worker would only wait for each other.
+    env = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
+    done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, env=env, check=False)
     return 0 if done.returncode == 0 else 1

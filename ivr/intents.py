@@ -8,6 +8,7 @@ have been taken for had it not been there follows in closed form, too; on that t
 calibrated.
 """
 
+import functools
 import itertools
 import re
 import unicodedata
@@ -104,7 +105,7 @@ class Intents:
         self._data = data
         self._source = source
         self._learnt = {
-            language: _Learnt(_labelled(data, language), _cutter(language))
+            language: _learnt(tuple(_labelled(data, language)), language)
             for language in languages_of(data)
         }
         self._answers = {
@@ -200,8 +201,14 @@ def _labelled(data: IntentsData, language: str) -> list[tuple[str, str]]:
     ]
 
 
+@functools.lru_cache(maxsize=8)
+def _learnt(examples: tuple[tuple[str, str], ...], language: str) -> "_Learnt":
+    """Learning costs a quarter of loading a menu, most versions of which share their examples."""
+    return _Learnt(examples, _cutter(language))
+
+
 class _Learnt:
-    """The intents of one language."""
+    """The intents of one language; never changes."""
 
     def __init__(self, examples: Sequence[tuple[str, str]], cut: "_Cutter") -> None:
         self._cut = cut

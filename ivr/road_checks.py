@@ -3,6 +3,7 @@
 Each check yields problems with file, line and mend. Pure.
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 
 from ivr.conditions import When
@@ -122,7 +123,7 @@ class _Checks:
         """Rings that ask nothing, and places from which the call never comes to an end."""
         silent = self.roads.silent()
         same = {place: ways for place, ways in silent.items() if not self._changes(place)}
-        stuck = {place for place in self._places() if not self._ends(place)}
+        stuck = set(self._places()) - self._ending()
         told: set[Place] = set()
         for ways in (same, silent):
             for place in self._places():
@@ -160,14 +161,25 @@ class _Checks:
             )
         return isinstance(node, Lookup | Hours)
 
-    def _ends(self, place: Place) -> bool:
-        for at in self._ahead(place):
-            node = self.roads.node(at)
-            if isinstance(node, (*PERSONS, HangUp)):
-                return True
-            if isinstance(node, Return) and not self.roads.calls(at[0]):
-                return True  # who returns to nowhere is put to a person
-        return False
+    def _ending(self) -> set[Place]:
+        """The places from which some way leads to an end of the menu."""
+        before: dict[Place, list[Place]] = defaultdict(list)
+        for place in self._places():
+            for target in self.roads.on(place):
+                before[target].append(place)
+        todo = list(filter(self._is_end, self._places()))
+        found = set(todo)
+        while todo:
+            new = set(before[todo.pop()]) - found
+            found |= new
+            todo += new
+        return found
+
+    def _is_end(self, place: Place) -> bool:
+        node = self.roads.node(place)
+        if isinstance(node, Return):  # who returns to nowhere is put to a person
+            return not self.roads.calls(place[0])
+        return isinstance(node, (*PERSONS, HangUp))
 
     def _ahead(self, place: Place) -> list[Place]:
         return [place, *reach(place, self.roads.on)]

@@ -6,8 +6,8 @@ import pytest
 
 from aftercall.rules import FollowUps, load_follow_ups
 from store.source import BadFile
+from tests.example_company import COMPANY
 
-COMPANY = Path(__file__).parents[2] / "company"
 GOOD = """\
 low_score: {at_most: 2, queue: complaints}
 never: ["13900000009"]

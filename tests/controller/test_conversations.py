@@ -16,7 +16,7 @@ from controller.emergencies import EmergencySwitch
 from controller.in_front import InFront
 from ivr.emergency import SwitchBook
 from ivr.ports import World
-from ivr.versions import FlowVersion, load_version
+from ivr.versions import FlowVersion
 from telephony.agi import CallerHungUp
 from telephony.clock import Clock
 from telephony.events import (
@@ -28,8 +28,8 @@ from telephony.events import (
     TransferTarget,
 )
 from tests.acd.test_service import Memory
+from tests.example_company import COMPANY, example_menu
 
-COMPANY = Path(__file__).parents[2] / "company"
 RECORDINGS = Path(tempfile.mkdtemp())
 
 
@@ -101,7 +101,7 @@ class Centre:
         self.service = DistributionService(
             Distribution(company), clock=Clock(), journal=self.memory, carry_out=lambda _: None
         )
-        self.menus = Menus(load_version(COMPANY))
+        self.menus = Menus(example_menu())
         self.told: list[RecordedEvent] = []
         self.emergency, self.front = emergency(self.menus, self.service, self.told)
         self.routes = Conversations(

@@ -20,8 +20,6 @@ from controller.demo_script import (
     wrong_key,
 )
 from controller.demo_watch import Watch
-from controller.settings import ROOT
-from ivr.versions import load_version
 from telephony.events import (
     AgentState,
     AgentStateChanged,
@@ -36,9 +34,9 @@ from telephony.events import (
     QueueEntryEnded,
     TalkEnded,
 )
+from tests.example_company import COMPANY, example_menu
 
-COMPANY = ROOT / "company"
-FLOWS = load_version(COMPANY, recorded=False).flows
+FLOWS = example_menu().flows
 FLOW, SHOP = FLOWS.main, FLOWS.by_name["shop"]
 
 

@@ -75,11 +75,13 @@ async def test_who_waits_already_stays_and_who_was_passed_on_hears_nothing(centr
     centre.service.stop()
 
 
-async def test_an_announcement_that_was_lost_since_does_not_stop_the_call(centre: Centre) -> None:
+async def test_an_announcement_that_was_lost_since_does_not_stop_the_call(
+    centre: Centre, monkeypatch: pytest.MonkeyPatch
+) -> None:
     centre.emergency.switch_on(EVERYTHING, DELAYS, author="mei")
     shelf = centre.menus.current.flow.shelf
     for language in shelf.voices:
-        shelf._prompts.pop(("emergency_delays", language))
+        monkeypatch.delitem(shelf._prompts, ("emergency_delays", language))
     channel = await centre.run("menu", Channel(keys="12"))
     assert channel.variables["HUAWU_QUEUE"] == "order"
     centre.service.stop()

@@ -7,18 +7,17 @@ import pytest
 from controller.private import free_ports
 from controller.scenario_calls import Calls, Log, shortest, spoken_seconds
 from controller.scenario_test import main, way
-from controller.settings import ROOT, load_settings
+from controller.settings import load_settings
 from ivr.scenarios import Seen
-from ivr.versions import FlowVersion, load_version
+from ivr.versions import FlowVersion
 from telephony.events import MenuLeft, MenuStepTaken, RecordedEvent
+from tests.example_company import COMPANY, example_menu
 from tests.tones import tone
-
-COMPANY = ROOT / "company"
 
 
 @pytest.fixture(scope="module")
 def version() -> FlowVersion:
-    return load_version(COMPANY, recorded=False)
+    return example_menu()
 
 
 def run(file: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, list[str]]:

@@ -11,8 +11,7 @@ from controller.self_service import SelfService, file_orders
 from ivr.shop.rest import RestShop
 from store.database import Database
 from store.source import BadFile
-
-COMPANY = Path(__file__).resolve().parents[2] / "company"
+from tests.example_company import COMPANY
 
 
 @pytest.fixture

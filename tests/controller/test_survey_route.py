@@ -14,12 +14,13 @@ from acd.service import DistributionService
 from controller.caller_past import CallerPast, Past
 from controller.conversations import Conversations
 from ivr.ports import World
-from ivr.versions import load_version
+from ivr.versions import FlowVersion, load_version
 from store.past import PastStore
 from telephony.clock import Clock
 from telephony.events import AgentAnswered, SurveyAnswered, SurveyOffered
 from tests.acd.test_service import Memory
-from tests.controller.test_conversations import COMPANY, Channel, Menus, emergency
+from tests.controller.test_conversations import Channel, Menus, emergency
+from tests.example_company import COMPANY, example_menu
 from tests.survey_flow import write_survey
 
 
@@ -36,17 +37,15 @@ class Told(PastStore):
 class Centre:
     """The example company with a survey in all queues."""
 
-    def __init__(self, folder: Path) -> None:
-        shutil.copytree(COMPANY, folder, dirs_exist_ok=True)
-        write_survey(folder)
-        company = load_company(folder)
+    def __init__(self, folder: Path, version: FlowVersion) -> None:
+        company = load_company(COMPANY)
         routing = company.routing.model_copy(update={"survey": Survey(flow="survey")})
         self.memory, self.told = Memory(), Told()
         self.service = DistributionService(
             Distribution(dataclasses.replace(company, routing=routing)),
             clock=Clock(), journal=self.memory, carry_out=lambda _: None,
         )  # fmt: skip
-        self.menus = Menus(load_version(folder, recorded=False))
+        self.menus = Menus(version)
         clock = Clock()
         self.past = CallerPast(self.told, clock.now)
         self.routes = Conversations(
@@ -73,9 +72,17 @@ class Centre:
         return [event for event in self.memory.events if isinstance(event, kind)]
 
 
+@pytest.fixture(scope="module")
+def version(tmp_path_factory: pytest.TempPathFactory) -> FlowVersion:
+    folder = tmp_path_factory.mktemp("company")
+    shutil.copytree(COMPANY, folder, dirs_exist_ok=True)
+    write_survey(folder)
+    return load_version(folder, recorded=False)
+
+
 @pytest.fixture
-def centre(tmp_path: Path) -> Iterator[Centre]:
-    made = Centre(tmp_path / "company")
+def centre(tmp_path: Path, version: FlowVersion) -> Iterator[Centre]:
+    made = Centre(tmp_path, version)
     yield made
     made.service.stop()
 
@@ -113,7 +120,7 @@ async def test_who_was_asked_lately_hears_goodbye(centre: Centre) -> None:
 
 async def test_a_survey_that_is_no_menu_asks_nobody(centre: Centre) -> None:
     await centre.talk()
-    version = load_version(COMPANY, recorded=False)
+    version = example_menu()
     without = dataclasses.replace(version.flows, by_name={"main": version.flows.main})
     centre.menus.current = dataclasses.replace(version, flows=without)
     assert (await centre.run("after", Channel()))["HUAWU_NEXT"] == "hangup"

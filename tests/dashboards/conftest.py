@@ -22,7 +22,6 @@ from dashboards.ports import WebPorts
 from dashboards.server import create_app
 from ivr.emergency import SwitchBook
 from ivr.flow import Flows
-from ivr.versions import load_version
 from store import live as live_store
 from store.accounts import Account, Accounts, Role
 from store.database import Database
@@ -39,8 +38,8 @@ from telephony.events import (
     TransferTarget,
 )
 from tests.acd.playbook import Playbook
+from tests.example_company import COMPANY, example_menu
 
-COMPANY = Path(__file__).parents[2] / "company"
 PASSWORD = "correct horse battery staple"
 NOW = 1_763_780_400.0
 """2025-11-22 11:00:00 in Shanghai."""
@@ -151,7 +150,7 @@ class Menu:
 
     @functools.cached_property
     def flows(self) -> Flows:
-        return load_version(COMPANY).flows
+        return example_menu().flows
 
     async def versions(self) -> list[Version]:
         return self.kept
@@ -173,7 +172,7 @@ class Menu:
 
 def emergency(folder: Path, record: Callable[[EmergencySwitched], None]) -> EmergencySwitch:
     """The real switch, in front of the example company."""
-    menu, queues = load_version(COMPANY), load_company(COMPANY).queues
+    menu, queues = example_menu(), load_company(COMPANY).queues
     return EmergencySwitch(
         SwitchBook(folder / "emergency.jsonl"),
         menu=lambda: menu,

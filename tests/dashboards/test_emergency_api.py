@@ -16,7 +16,8 @@ async def test_it_is_switched_on_and_off_with_author_and_time(boss: Browser, hou
         "say": "emergency_system", "then": "hang_up", "flow": "", "note": "fire",
     }  # fmt: skip
     body = {"scope": "order", "say": "emergency_delays", "then": "voicemail"}
-    assert (await boss.put(EMERGENCY, json=body)).status == 200
+    answer = await boss.put(EMERGENCY, json=body)
+    assert answer.status == 200, await answer.text()
     state = await (await boss.get(EMERGENCY)).json()
     assert [switch["scope"] for switch in state["on"]] == ["everything", "order"]
     texts = {preset["name"]: preset["text"] for preset in state["presets"]}

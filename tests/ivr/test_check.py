@@ -1,11 +1,9 @@
 """`huawu ivr check`: what it prints and its exit code."""
 
 import shutil
-from pathlib import Path
 
 from ivr.check import main
-
-COMPANY = Path(__file__).resolve().parents[2] / "company"
+from tests.example_company import COMPANY
 
 
 def test_the_committed_menu_is_good(capsys):

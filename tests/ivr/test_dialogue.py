@@ -8,9 +8,9 @@ import pytest
 
 from ivr.dialogue import Ending, Reason
 from ivr.versions import FlowVersion, load_version
+from tests.example_company import COMPANY
 from tests.ivr.small_company import ScriptedLine, Walked, walk
 
-COMPANY = Path(__file__).resolve().parents[2] / "company"
 STRANGER = "13800138000"
 VIP = "19900000001"
 HANG_UP = ScriptedLine.HANG_UP

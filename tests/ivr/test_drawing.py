@@ -11,11 +11,10 @@ from ivr.flow import Flows
 from ivr.layers import GAP, lay_out
 from ivr.outline import ANYWHERE, outline
 from ivr.traffic import count_traffic
-from ivr.versions import load_version
+from tests.example_company import COMPANY, example_menu
 from tests.ivr.test_kinds import version
 from tests.ivr.test_traffic import arrived, left
 
-COMPANY = Path(__file__).resolve().parents[2] / "company"
 SVG = "{http://www.w3.org/2000/svg}"
 
 MAIN = """
@@ -42,7 +41,7 @@ def texts(svg: str) -> list[str]:
 
 
 def test_the_example_company_is_drawn_in_both_languages():
-    flows = load_version(COMPANY, recorded=False).flows
+    flows = example_menu().flows
     for language, word in (("zh-CN", "菜单"), ("en", "menu")):
         said = texts(draw(flows, language=language))
         assert word in said
@@ -52,7 +51,7 @@ def test_the_example_company_is_drawn_in_both_languages():
 
 def test_the_drawing_in_the_handbook_is_that_of_the_example_company():
     drawn = COMPANY.parent / "docs" / "menu.svg"
-    assert drawn.read_text("utf-8") == draw(load_version(COMPANY, recorded=False).flows), (
+    assert drawn.read_text("utf-8") == draw(example_menu().flows), (
         "./huawu ivr graph --out docs/menu.svg"
     )
 

@@ -1,15 +1,14 @@
 """The emergency switch: what is on, what was, and which plans are refused."""
 
 import shutil
-from pathlib import Path
 
 import pytest
 
 from ivr.emergency import BUILT_IN, EVERYTHING, Action, Switch, SwitchBook, Then
 from ivr.versions import load_version
 from store.source import BadFile
+from tests.example_company import COMPANY
 
-COMPANY = Path(__file__).resolve().parents[2] / "company"
 BUSY = Action(say="emergency_busy")
 
 

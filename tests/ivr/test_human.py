@@ -15,9 +15,8 @@ from ivr.sound import LOUDNESS, loudness
 from ivr.versions import load_version
 from ivr.wav import seconds_of
 from store.source import BadFile
+from tests.example_company import COMPANY
 from tests.ivr.small_company import VOICES
-
-COMPANY = Path(__file__).resolve().parents[2] / "company"
 
 
 @pytest.fixture

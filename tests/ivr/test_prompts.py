@@ -21,9 +21,8 @@ from ivr.sound import CLOSE, LOUDNESS, PEAK_LEVEL, WHOLE, loudness
 from ivr.versions import load_version
 from ivr.wav import TELEPHONE_RATE
 from store.source import BadFile
+from tests.example_company import COMPANY
 from tests.ivr.small_company import VOICES
-
-COMPANY = Path(__file__).resolve().parents[2] / "company"
 
 
 @pytest.fixture(scope="module")

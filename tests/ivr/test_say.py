@@ -22,9 +22,8 @@ from ivr.say import (
 from ivr.versions import MenuFiles
 from ivr.wav import TELEPHONE_RATE
 from store.source import BadFile
+from tests.example_company import COMPANY
 from tests.ivr.small_company import VOICES
-
-COMPANY = Path(__file__).resolve().parents[2] / "company"
 
 
 class Whistler:

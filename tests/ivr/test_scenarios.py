@@ -10,16 +10,15 @@ from ivr.ports import Message
 from ivr.rehearsal import rehearse
 from ivr.scenario_files import Placed, load_scenarios
 from ivr.scenarios import Expected, Scenario, Seen, Sent, differences, seen_of
-from ivr.versions import FlowVersion, load_version
+from ivr.versions import FlowVersion
 from store.source import BadFile
 from telephony.events import DigitsCollected, MenuLeft, MenuStepTaken, ServiceAsked
-
-COMPANY = Path(__file__).resolve().parents[2] / "company"
+from tests.example_company import COMPANY, example_menu
 
 
 @pytest.fixture(scope="module")
 def version() -> FlowVersion:
-    return load_version(COMPANY, recorded=False)
+    return example_menu()
 
 
 @pytest.fixture(scope="module")

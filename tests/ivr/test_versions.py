@@ -7,8 +7,7 @@ import pytest
 
 from ivr.versions import FlowVersions, MenuFiles
 from store.source import BadFile
-
-COMPANY = Path(__file__).resolve().parents[2] / "company"
+from tests.example_company import COMPANY
 
 
 @pytest.fixture

@@ -19,12 +19,12 @@ from ivr.versions import load_version
 from telephony.agi import AgiSession, CallerHungUp, FastAgiServer
 from telephony.ami import AmiLink
 from telephony.events import MenuStepTaken
+from tests.example_company import COMPANY
 from tests.live.bare_asterisk import BareAsterisk, bare_asterisk, free_port
 from tests.telephony.until import until
 
 pytestmark = pytest.mark.live
 
-COMPANY = Path(__file__).resolve().parents[2] / "company"
 AGI_PORT = free_port()
 HANG_UP = "hang up"
 DIALPLAN = f"""

@@ -16,11 +16,11 @@ import soundfile
 
 from ivr.prompts import Prompt
 from ivr.versions import load_version
+from tests.example_company import COMPANY
 from tests.speech_text import errors_by_part, spoken
 
 pytestmark = pytest.mark.live
 
-COMPANY = Path(__file__).resolve().parents[2] / "company"
 RATE = 16_000  # what Whisper wants
 WINDOW = 28.0  # seconds
 PAUSE = np.zeros(int(1.2 * RATE), dtype=np.float32)

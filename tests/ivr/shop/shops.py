@@ -1,7 +1,6 @@
 """A built-in shop with the example orders, at a moment that the test says."""
 
 from datetime import datetime
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from ivr.shop.builtin import BuiltInShop
@@ -9,8 +8,8 @@ from ivr.shop.orders_file import load_orders
 from ivr.shop.rules import ShopRules, load_shop_rules
 from store.database import Database
 from store.shop import ShopStore
+from tests.example_company import COMPANY
 
-COMPANY = Path(__file__).resolve().parents[3] / "company"
 ZONE = ZoneInfo("Asia/Shanghai")
 NOON = datetime(2025, 3, 10, 12, 0, tzinfo=ZONE).timestamp()
 DAY = 86_400.0

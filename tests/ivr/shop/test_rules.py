@@ -13,9 +13,9 @@ from ivr.shop.rules import (
     may_have_invoice,
 )
 from store.source import BadFile
+from tests.example_company import COMPANY
 
 TODAY = date(2025, 3, 10)
-COMPANY = Path(__file__).resolve().parents[3] / "company"
 
 
 def facts(state: str = "delivered", *, ago: int = 0, returnable: bool = True) -> OrderFacts:
