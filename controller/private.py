@@ -12,7 +12,7 @@ import random
 import shutil
 import socket
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 
 from controller.asterisk_node import find_asterisk, unpacked_root
@@ -26,15 +26,18 @@ _RTP = (17_000, 17_999)
 
 
 @contextlib.asynccontextmanager
-async def private_system(usual: Settings, company: Path) -> AsyncIterator[Settings]:
+async def private_system(
+    usual: Settings, company: Path, **others: object
+) -> AsyncIterator[Settings]:
     """The system serves a company inside of the block; nothing is left of it afterwards.
 
-    ``usual`` says where programs and models lie. Raises ProblemError when it does not start.
+    ``usual`` says where programs and models lie; ``others`` are more of its settings. Raises
+    ProblemError when it does not start.
     """
     # Short: a unix socket's path has 107 bytes.
     state = Path(tempfile.mkdtemp(prefix="huawu-private-", dir="/tmp"))
     try:
-        _write_settings(state, usual, company)
+        _write_settings(state, usual, {"company": company.resolve(), **others})
         with _environment(state):
             settings = load_settings()
             try:
@@ -54,11 +57,11 @@ def _start(settings: Settings) -> None:
     start(settings)
 
 
-def _write_settings(state: Path, usual: Settings, company: Path) -> None:
+def _write_settings(state: Path, usual: Settings, others: Mapping[str, object]) -> None:
     names = ("sip_port", "ami_port", "agi_port", "asterisk_http_port", "web_port")
     values: dict[str, object] = {
         **dict(zip(names, free_ports(len(names)), strict=True)),
-        "company": company.resolve(),
+        **others,
         "rtp_start": _RTP[0],
         "rtp_end": _RTP[1],
     }

@@ -13,21 +13,23 @@ import math
 import tempfile
 import wave
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from redis.asyncio import Redis
 
 from controller.credentials import TRUNK, load_credentials
 from controller.lifecycle import SERVICE_NUMBER
-from controller.private import private_system
+from controller.private import free_ports, private_system
+from controller.scenario_shop import example_orders, served
 from controller.settings import Settings
 from ivr.flow import Flow
 from ivr.line import seconds_of
 from ivr.nodes import Collect, Language, Menu, Say, Survey, Voicemail
 from ivr.prompts import UnknownPrompt
+from ivr.rehearsal import ScriptedShop
 from ivr.scenario_files import Placed
-from ivr.scenarios import HANG_UP, SILENCE, Scenario, Seen, seen_of
+from ivr.scenarios import HANG_UP, SILENCE, Says, Scenario, Seen, seen_of
 from ivr.texts import Fixed, is_plain
 from ivr.versions import FlowVersion
 from store.live import connect, follow
@@ -46,6 +48,10 @@ AT_ONCE = 6
 _ANSWER_S, _ARRIVAL_S = 30.0, 15.0
 _CALL_S = 240.0
 """The longest call."""
+_ASKS = MenuStepTaken | DigitsCollected | SurveyAnswered
+"""Events after which something may be asked."""
+_TONE_S = 2.0
+"""After a text a recording has begun."""
 _BEGUN_S = 0.7
 """How long after the last event a question's text has begun."""
 _PLAYED = 0.85
@@ -67,20 +73,28 @@ async def call_all(
     ``tell`` hears of each what it came to, once it is over. Raises ProblemError when the system
     does not start.
     """
-    async with private_system(usual, company) as settings:
-        redis = connect(settings.effective_redis_url)
-        try:
-            async with Log(redis).following() as log, PhoneRack() as rack:
-                phone = await _trunk(rack, settings)
-                with tempfile.TemporaryDirectory(prefix="huawu-heard-") as folder:
-                    calls = Calls(log, phone, version, Path(folder))
+    (port,) = free_ports(1)
+    url = f"http://127.0.0.1:{port}"
+    async with (
+        private_system(usual, company, **{"shop.url": url}) as settings,
+        example_orders(settings) as orders,
+        served(shop := ScriptedShop(orders), port),
+        contextlib.aclosing(connect(settings.effective_redis_url)) as redis,
+        Log(redis).following() as log,
+        PhoneRack() as rack,
+    ):
+        phone = await _trunk(rack, settings)
+        with tempfile.TemporaryDirectory(prefix="huawu-heard-") as folder:
+            calls = Calls(log, phone, version, Path(folder))
 
-                    async def one(placed: Placed) -> None:
-                        tell(placed, await calls.make(placed.scenario))
+            async def one(placed: Placed) -> None:
+                tell(placed, await calls.make(placed.scenario, placed.spoken))
 
-                    await asyncio.gather(*map(one, scenarios))
-        finally:
-            await redis.aclose()
+            await asyncio.gather(*(one(each) for each in scenarios if not each.scenario.shop))
+            # The shop does not know who asks: these have it to themselves.
+            for placed in (each for each in scenarios if each.scenario.shop):
+                shop.answers = placed.scenario.shop
+                await one(placed)
 
 
 async def _trunk(rack: PhoneRack, settings: Settings) -> Phone:
@@ -138,8 +152,11 @@ class Calls:
         self._turn = asyncio.Semaphore(AT_ONCE)
         self._numbers: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
-    async def make(self, scenario: Scenario) -> Seen:
-        """Make one call; two of the same number come one after the other."""
+    async def make(self, scenario: Scenario, spoken: Mapping[str, Path]) -> Seen:
+        """Make one call; two of the same number come one after the other.
+
+        ``spoken`` are recordings of what callers say.
+        """
         async with self._numbers[scenario.number], self._turn:
             heard = self.folder / f"{id(scenario)}.wav"
             contact = ""
@@ -150,7 +167,7 @@ class Calls:
                     await call.answered(_ANSWER_S)
                     contact = await self.log.contact_of(scenario.number)
                     async with asyncio.timeout(_CALL_S):
-                        await self._through(scenario, call, contact)
+                        await self._through(scenario, spoken, call, contact)
                 finally:
                     await call.hang_up()
             except CallEndedError as error:
@@ -161,7 +178,9 @@ class Calls:
             seen.faults = [*faults, *self._unheard(self.log.of[contact], heard)]
             return seen
 
-    async def _through(self, scenario: Scenario, call: PhoneCall, contact: str) -> None:
+    async def _through(
+        self, scenario: Scenario, spoken: Mapping[str, Path], call: PhoneCall, contact: str
+    ) -> None:
         """Do the acts, each at a question, and wait for the end of the menu."""
         events, done = self.log.of[contact], 0
         for act in scenario.does:
@@ -171,10 +190,24 @@ class Calls:
             if act == HANG_UP:
                 await call.hang_up()
                 break
-            if act != SILENCE:
-                assert isinstance(act, str)  # words are for memory only
+            if isinstance(act, Says):
+                await self._say(spoken[act.say], call, events)
+            elif act != SILENCE:
                 await call.press(act)
         await self.log.until(lambda: _is_over(events), _CALL_S)
+
+    async def _say(self, words: Path, call: PhoneCall, events: list[RecordedEvent]) -> None:
+        """Say it once to a menu, which listens all the time; into a recording, which begins some
+        time after its text, again and again until it must have begun and heard all of it.
+        """
+        flow, node = self._place(events[-1]) or (None, "")
+        if flow and isinstance(flow.nodes[node], Voicemail | Survey):
+            begins = longest(flow, node) + _TONE_S
+            await call.play(words, loop=True)
+            await asyncio.sleep(begins + 2 * seconds_of(words))
+            await call.hush()
+        else:
+            await call.say(words)
 
     async def _question(self, events: list[RecordedEvent], done: int) -> bool:
         """Wait until something is asked that was not before; False when the menu is over."""
@@ -193,11 +226,12 @@ class Calls:
                 return True
 
     def _asks(self, event: RecordedEvent) -> bool:
-        if not isinstance(event, MenuStepTaken | DigitsCollected | SurveyAnswered):
-            return False
-        found = self.version.flows.find(event.node)
+        found = self._place(event)
         node = found[0].nodes[found[1]] if found else None
         return isinstance(node, Language | Menu | Collect | Survey | Voicemail)
+
+    def _place(self, event: RecordedEvent) -> tuple[Flow, str] | None:
+        return self.version.flows.find(event.node) if isinstance(event, _ASKS) else None
 
     # ---- what was heard ----
 
@@ -231,21 +265,26 @@ def _gone(event: RecordedEvent) -> bool:
 
 def shortest(flow: Flow, node: str) -> float:
     """Seconds that a node's fixed texts take at least, in whichever language is shortest."""
-    return min(
-        (
-            sum(_seconds(flow, node, language, piece.number) for piece in pieces)
-            for (name, field, language), found in flow.texts.items()
-            if (name, field) == (node, "text")
-            for pieces in [[piece for piece in found if isinstance(piece, Fixed)]]
-        ),
-        default=0.0,
-    )
+    return min((took for field, took in _lengths(flow, node) if field == "text"), default=0.0)
 
 
-def _seconds(flow: Flow, node: str, language: str, number: int) -> float:
-    plain = is_plain(flow.texts[node, "text", language])
+def longest(flow: Flow, node: str) -> float:
+    """Seconds that the longest of a node's texts takes, in whichever language is longest."""
+    return max((took for _, took in _lengths(flow, node)), default=0.0)
+
+
+def _lengths(flow: Flow, node: str) -> Iterator[tuple[str, float]]:
+    """Seconds of the fixed parts of a node's texts, one for each field and language."""
+    for (name, field, language), pieces in flow.texts.items():
+        if name == node:
+            fixed = [piece.number for piece in pieces if isinstance(piece, Fixed)]
+            yield field, sum(_seconds(flow, node, field, language, each) for each in fixed)
+
+
+def _seconds(flow: Flow, node: str, field: str, language: str, number: int) -> float:
+    plain = is_plain(flow.texts[node, field, language])
     try:
-        path = flow.shelf.path(flow.prompt_name(node, "text", 0 if plain else number), language)
+        path = flow.shelf.path(flow.prompt_name(node, field, 0 if plain else number), language)
     except UnknownPrompt:
         return 0.0
     return seconds_of(Path(f"{path}.wav"))

@@ -23,7 +23,7 @@ def main(settings: Settings, words: Sequence[str]) -> int:
     company: Path = wishes.company or settings.company
     version = load_version(company, recorded=False)
     files = wishes.files or sorted((company / "scenarios").glob("*.yaml"))
-    every = load_scenarios(files, version)
+    every = load_scenarios(files, version, company)
     chosen = [placed for placed in every if wishes.keyword in str(placed)]
     began, report = time.monotonic(), Report()
     real = [placed for placed in chosen if placed.scenario.only_memory is None]

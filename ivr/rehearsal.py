@@ -13,7 +13,7 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -141,12 +141,12 @@ def _typed(written: str | int | bool | list[str], ways: Sequence[str]) -> Value:
     return written
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ScriptedShop:
     """The shop behind a scenario: its own answers first."""
 
     behind: Services
-    answers: Mapping[str, str | Scripted]
+    answers: Mapping[str, str | Scripted] = field(default_factory=dict)
 
     @property
     def known(self) -> Mapping[str, Service]:
@@ -157,10 +157,7 @@ class ScriptedShop:
         """See `Services.ask`."""
         match self.answers.get(service):
             case None:
-                loop = asyncio.get_running_loop()
-                assert isinstance(loop, MadeUpTime)
-                with loop.standing_still():
-                    return await self.behind.ask(service, arguments)
+                return await self.behind.ask(service, arguments)
             case "down":
                 raise Unavailable("down, in this scenario")
             case Scripted() as scripted:
@@ -171,6 +168,23 @@ class ScriptedShop:
 
 
 # ---- time ----
+
+
+@dataclass(frozen=True, slots=True)
+class _Timeless:
+    """Services that take no time, whatever their database takes."""
+
+    behind: Services
+
+    @property
+    def known(self) -> Mapping[str, Service]:
+        return self.behind.known
+
+    async def ask(self, service: str, arguments: Mapping[str, str]) -> Answer:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, MadeUpTime)
+        with loop.standing_still():
+            return await self.behind.ask(service, arguments)
 
 
 class _Selector(selectors.DefaultSelector):
@@ -274,7 +288,7 @@ class Stage:
                     records.orders, records.applications, records.promotions, records.customers
                 )
                 rules = load_shop_rules(self.company / "shop.yaml")
-                yield BuiltInShop(store, rules=lambda: rules, zone=zone, now=now)
+                yield _Timeless(BuiltInShop(store, rules=lambda: rules, zone=zone, now=now))
             finally:
                 await database.close()
 

@@ -1,12 +1,13 @@
 """Reading scenario files: everything in them that cannot be, with file, line and mend."""
 
 import difflib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from ivr.rehearsal import answer_of
+from ivr.say import load_phrases
 from ivr.scenarios import Scenario, ScenarioFile, Scripted
 from ivr.shop.services import KNOWN
 from ivr.versions import FlowVersion
@@ -20,14 +21,22 @@ class Placed:
     scenario: Scenario
     file: Path
     line: int
+    spoken: Mapping[str, Path]
+    """What callers say -> a recording of it."""
 
     def __str__(self) -> str:
         return f"{self.file.name}:{self.line}  {self.scenario.name}"
 
 
-def load_scenarios(files: Collection[Path], version: FlowVersion) -> list[Placed]:
-    """Every scenario of the files. Raises BadFile with every problem found in any of them."""
+def load_scenarios(files: Collection[Path], version: FlowVersion, company: Path) -> list[Placed]:
+    """Every scenario of the files. Raises BadFile with every problem found in any of them.
+
+    What callers say is recorded in the company's folder ``speech``.
+    """
     problems: list[Problem] = []
+    speech = company / "speech"
+    recorded = load_phrases(speech) if (speech / "phrases.yaml").exists() else []
+    spoken = {phrase.text: phrase.file for phrase in recorded}
     found: list[Placed] = []
     for file in files:
         try:
@@ -39,8 +48,9 @@ def load_scenarios(files: Collection[Path], version: FlowVersion) -> list[Placed
         for index, scenario in enumerate(data.scenarios):
             at: Where = ("scenarios", index)
             problems += _problems(source, at, scenario, version)
+            problems += _unspoken(source, at, scenario, spoken)
             line = source.line((*at, "name"))
-            found.append(Placed(scenario=scenario, file=file, line=line))
+            found.append(Placed(scenario=scenario, file=file, line=line, spoken=spoken))
     if problems:
         raise BadFile(problems)
     return found
@@ -70,9 +80,23 @@ def _problems(
     if scenario.needs_memory and scenario.only_memory is None:
         yield source.problem(
             at,
-            "a real call has neither a time, a shop, queues nor words of the scenario's own",
+            "a real call has neither a time nor queues of the scenario's own",
             "say why under 'only_memory:'",
         )
+
+
+def _unspoken(
+    source: Source, at: Where, scenario: Scenario, spoken: Collection[str]
+) -> Iterator[Problem]:
+    if scenario.only_memory is None:
+        for text in scenario.says:
+            if text not in spoken:
+                yield source.problem(
+                    (*at, "does"),
+                    f"there is no recording of '{text}' for a real call",
+                    "write it into speech/phrases.yaml with 'role: menu', then ./huawu ivr say; or "
+                    "say why under 'only_memory:'",
+                )
 
 
 def _known(

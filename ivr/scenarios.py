@@ -126,8 +126,12 @@ class Scenario(_Shape):
     @property
     def needs_memory(self) -> bool:
         """Whether it says what a real call cannot bring about."""
-        speaks = any(isinstance(act, Says) for act in self.does)
-        return bool(self.at or self.shop or self.queues or speaks)
+        return bool(self.at or self.queues)
+
+    @property
+    def says(self) -> list[str]:
+        """What the caller says, sentence by sentence."""
+        return [act.say for act in self.does if isinstance(act, Says)]
 
 
 class ScenarioFile(_Shape):

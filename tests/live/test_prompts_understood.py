@@ -103,7 +103,9 @@ def whisper():
 
 def test_the_chinese_prompts_are_understood(whisper):
     shelf = load_version(COMPANY).flow.shelf
-    prompts = [prompt for prompt in shelf if prompt.language == "zh-CN" and is_whole(prompt)]
+    chinese = [prompt for prompt in shelf if prompt.language == "zh-CN" and is_whole(prompt)]
+    # Two that say the same with the same voice sound the same: Whisper hears such an echo once.
+    prompts = list({prompt.file_name[-12:]: prompt for prompt in chinese}.values())
     results: list[Understood] = []
     for window in windows(prompts, shelf.folder):
         for result in listen(whisper, window):
