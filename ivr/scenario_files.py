@@ -9,7 +9,7 @@ from pathlib import Path
 from ivr.rehearsal import answer_of
 from ivr.say import load_phrases
 from ivr.scenarios import Scenario, ScenarioFile, Scripted
-from ivr.shop.services import KNOWN
+from ivr.shop.services import KNOWN, SERVICES
 from ivr.versions import FlowVersion
 from store.source import BadFile, Problem, Source, Where, check_source, read_source
 
@@ -75,6 +75,14 @@ def _problems(
                 answer_of(KNOWN[name], answer)
             except ValueError as error:
                 yield source.problem(where, str(error), "see docs/self-service.md")
+            else:
+                absent = SERVICES[name].results[answer.result].model_fields.keys() - answer.values
+                if absent and scenario.only_memory is None:
+                    yield source.problem(
+                        where,
+                        f"'{name}' is no answer of a shop's own system without its values",
+                        f"give also {', '.join(sorted(absent))}",
+                    )
     if scenario.at is not None and not _is_moment(scenario.at):
         yield source.problem((*at, "at"), f"there is no {scenario.at}", "write 2026-11-25 10:00")
     if scenario.needs_memory and scenario.only_memory is None:

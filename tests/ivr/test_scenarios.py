@@ -175,6 +175,11 @@ scenarios:
             "    only_memory: x\n    does:",
             "soon",
         ),
+        (
+            "does:",
+            "shop: {logistics: {result: not_shipped}}\n    does:",
+            "'logistics' is no answer of a shop's own system",
+        ),
         ("name: one", "nmae: one", "nmae"),
     ],
 )
