@@ -13,8 +13,8 @@ from tests.live.stack import Stack
 
 pytestmark = pytest.mark.live
 
-CHOSEN = ("返回", "说要转人工", "商城太慢")
-"""Parts of names: keys, digits, two languages and a hang-up; words; a shop that is no help."""
+CHOSEN = ("返回", "说要转人工", "没有活动")
+"""Parts of names: keys, digits, two languages and a hang-up; words; a scripted shop."""
 
 
 def run(stack: Stack, file: Path) -> subprocess.CompletedProcess[str]:
