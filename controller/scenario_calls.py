@@ -81,20 +81,26 @@ async def call_all(
         served(shop := ScriptedShop(orders), port),
         contextlib.aclosing(connect(settings.effective_redis_url)) as redis,
         Log(redis).following() as log,
+        _folder() as folder,
         PhoneRack() as rack,
     ):
-        phone = await _trunk(rack, settings)
-        with tempfile.TemporaryDirectory(prefix="huawu-heard-") as folder:
-            calls = Calls(log, phone, version, Path(folder))
+        calls = Calls(log, await _trunk(rack, settings), version, folder)
 
-            async def one(placed: Placed) -> None:
-                tell(placed, await calls.make(placed.scenario, placed.spoken))
+        async def one(placed: Placed) -> None:
+            tell(placed, await calls.make(placed.scenario, placed.spoken))
 
-            await asyncio.gather(*(one(each) for each in scenarios if not each.scenario.shop))
-            # The shop does not know who asks: these have it to themselves.
-            for placed in (each for each in scenarios if each.scenario.shop):
-                shop.answers = placed.scenario.shop
-                await one(placed)
+        await asyncio.gather(*(one(each) for each in scenarios if not each.scenario.shop))
+        # The shop does not know who asks: these have it to themselves.
+        for placed in (each for each in scenarios if each.scenario.shop):
+            shop.answers = placed.scenario.shop
+            await one(placed)
+
+
+@contextlib.asynccontextmanager
+async def _folder() -> AsyncIterator[Path]:
+    """For what the phones hear; they need it until they are gone."""
+    with tempfile.TemporaryDirectory(prefix="huawu-heard-") as folder:
+        yield Path(folder)
 
 
 async def _trunk(rack: PhoneRack, settings: Settings) -> Phone:
@@ -292,11 +298,12 @@ def _seconds(flow: Flow, node: str, field: str, language: str, number: int) -> f
 
 def spoken_seconds(file: Path) -> float:
     """Seconds of a recording (8 kHz, 16-bit mono) in which something is to be heard."""
-    if not file.exists():
+    try:
+        with wave.open(str(file), "rb") as sound:
+            samples = array.array("h", sound.readframes(sound.getnframes()))
+            size = sound.getframerate() // 50
+    except (FileNotFoundError, EOFError):  # a call that ended before there was a sound
         return 0.0
-    with wave.open(str(file), "rb") as sound:
-        samples = array.array("h", sound.readframes(sound.getnframes()))
-        size = sound.getframerate() // 50
     loud = 0
     for start in range(0, len(samples) - size, size):
         frame = samples[start : start + size]
