@@ -1,7 +1,9 @@
 """The shop of scenarios over real calls: the built-in one behind HTTP, but for what one scripts."""
 
+import asyncio
 import contextlib
 import time
+import uuid
 from collections.abc import AsyncIterator
 
 import orjson
@@ -10,7 +12,7 @@ from aiohttp import web
 from controller.outside import MailSettings, ShopSettings, SmsSettings
 from controller.self_service import SelfService
 from controller.settings import Settings
-from ivr.ports import Services, Unavailable
+from ivr.ports import Answer, Services, Unavailable
 from store.database import open_database
 
 
@@ -37,9 +39,15 @@ async def example_orders(settings: Settings) -> AsyncIterator[Services]:
 async def served(shop: Services, port: int) -> AsyncIterator[None]:
     """The shop answers on this port of loopback, as docs/shop-openapi.json describes it."""
 
+    begun: dict[str, asyncio.Future[Answer]] = {}  # by the key under which all attempts are one
+
     async def answer(request: web.Request) -> web.Response:
+        key = request.headers.get("Idempotency-Key") or uuid.uuid4().hex
+        if key not in begun:
+            asked = shop.ask(request.match_info["service"], await request.json())
+            begun[key] = asyncio.ensure_future(asked)
         try:
-            said = await shop.ask(request.match_info["service"], await request.json())
+            said = await asyncio.shield(begun[key])
         except Unavailable as error:
             raise web.HTTPServiceUnavailable(text=str(error)) from error
         # Money is told as text, dates as ISO 8601.
