@@ -16,8 +16,11 @@ its own, so that hardly two contacts ask for the same.
 A decision is everything that the router does for one match: taking in that the agent became free
 or the contact came, the choice with its stored reason, and taking in that both are gone. What keeps
 the state as it was (the next contact of the backlog, the agent who frees up meanwhile) is router
-work as well and is told apart, as "around". The scan is `tests/acd/naive_routing.py`: it looks at
-everybody for each decision, and stores no reason. Both decide the same.
+work as well and is told apart, as "around". Two straightforward ways stand beside
+it, which decide the same and store no reason. "pairs" looks at every contact with every agent. The
+"scan", `tests/acd/naive_routing.py`, notes first who is free, puts the contacts in order, and stops
+at the first who can be served: in backlog mode that is one look at everybody, whatever the number
+of pairs.
 
 Garbage is collected between the rounds only. A decision's time is the median: other programs on the
 same processor interrupt some. "cpu" is the processor time of a whole cycle (a decision, what is
@@ -35,7 +38,7 @@ import random
 import statistics
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from acd.agent import Agent
@@ -139,11 +142,31 @@ class Times:
         return taken[int(len(taken) * 0.99)] * 1e6 if taken else math.nan
 
 
-class Floor:
-    """Agents and contacts of a company, with the index or the scan deciding."""
+NextPair = Callable[
+    [Mapping[str, Contact], Mapping[str, Agent], Company, float], tuple[str, str] | None
+]
 
-    def __init__(self, company: Company, *, own_pairs: bool, scan: bool) -> None:
-        self.company, self.own_pairs, self.scan = company, own_pairs, scan
+
+def best_of_all_pairs(
+    contacts: Mapping[str, Contact], agents: Mapping[str, Agent], company: Company, now: float
+) -> tuple[str, str] | None:
+    """The most urgent contact with the longest idle of its agents: every pair is looked at."""
+    pairs = (
+        (naive_routing.urgency(contact, now), agent.idle_since, agent.id, contact.id)
+        for contact in contacts.values()
+        for agent in agents.values()
+        if agent.state is AgentState.READY
+        and naive_routing.may_serve(contact, agent.id, company, now)
+    )
+    best = min(pairs, default=None)
+    return (best[3], best[2]) if best else None
+
+
+class Floor:
+    """Agents and contacts of a company, with the index (``by`` is None) or a scan deciding."""
+
+    def __init__(self, company: Company, *, own_pairs: bool, by: NextPair | None = None) -> None:
+        self.company, self.own_pairs, self.by = company, own_pairs, by
         self.chance = random.Random(11)
         self.now = 1_000_000.0
         self.numbers = itertools.count()
@@ -193,8 +216,8 @@ class Floor:
         """The next pair, made true and taken in; ``spent`` is what the router took for it."""
         clock = time.perf_counter
         begin = clock()
-        if self.scan:
-            pair = naive_routing.next_pair(self.contacts, self.agents, self.company, self.now)
+        if self.by:
+            pair = self.by(self.contacts, self.agents, self.company, self.now)
         else:
             match: Match | None = self.router.next_match(self.now)
             pair = (match.contact, match.agent) if match else None
@@ -205,7 +228,7 @@ class Floor:
         contact.stage = CallStage.TALKING
         agent.state = AgentState.TALKING
         agent.calls += 1
-        if not self.scan:
+        if not self.by:
             begin = clock()
             self.router.drop(contact.id)
             self.router.touch_agent(agent)
@@ -220,7 +243,7 @@ def backlog(floor: Floor, contacts: int) -> Iterator[Callable[[], bool]]:
         floor.occupy(agent)
     while len(floor.contacts) < contacts:
         floor.come(floor.new_contact(back=floor.chance.uniform(0, 250)))
-    if not floor.scan:
+    if not floor.by:
         floor.router.next_match(floor.now)
     everybody = list(floor.agents.values())
     while True:
@@ -238,7 +261,7 @@ def backlog(floor: Floor, contacts: int) -> Iterator[Callable[[], bool]]:
                 floor.occupy(agent)
             while len(floor.contacts) < contacts:
                 floor.come(floor.new_contact(back=floor.chance.uniform(0, 100)))
-            if not floor.scan:
+            if not floor.by:
                 floor.router.next_match(floor.now)
             return False
 
@@ -254,7 +277,7 @@ def idle(floor: Floor) -> Iterator[Callable[[], bool]]:
             floor.free(agent)
         else:
             floor.occupy(agent)
-    if not floor.scan:
+    if not floor.by:
         floor.router.next_match(floor.now)
     while True:
         contact = floor.new_contact()
@@ -277,7 +300,7 @@ def idle(floor: Floor) -> Iterator[Callable[[], bool]]:
                 floor.busy.append(chosen[0])
             if floor.busy and (not chosen or len(floor.busy) > TALKS):
                 floor.free(floor.agents[floor.busy.popleft()])
-            if not floor.scan:
+            if not floor.by:
                 floor.router.next_match(floor.now)
             return False
 
@@ -300,13 +323,13 @@ def measure(floor: Floor, steps: Iterator[Callable[[], bool]], seconds: float, w
     gc.collect()
     gc.disable()
     worked, end = time.thread_time(), clock() + seconds
-    while clock() < end or (len(times.decisions) < 20 and clock() < end + 10):
+    while clock() < end or (len(times.decisions) < 20 and clock() < end + 5):
         if next(steps)():
             times.decisions.append(floor.spent)
         around, begin = next(steps), clock()
         around()
         times.around.append(clock() - begin)
-        if floor.scan or len(times.around) % 20 == 0:
+        if floor.by or len(times.around) % 20 == 0:
             times.yardsticks.append(yardstick())
     times.cycle = (time.thread_time() - worked) / max(1, len(times.decisions)) * 1e6
     gc.enable()
@@ -330,33 +353,44 @@ CASES = (
 )
 
 
-def run(case: Case, mode: str, agents: int, contacts: int, seconds: float) -> tuple[Times, Times]:
-    """(index, scan) of one case in one mode."""
+WAYS: tuple[NextPair | None, ...] = (None, naive_routing.next_pair, best_of_all_pairs)
+
+
+def run(
+    case: Case,
+    mode: str,
+    agents: int,
+    contacts: int,
+    seconds: float,
+    ways: Sequence[NextPair | None] = WAYS,
+) -> list[Times]:
+    """Index, scan and pairs of one case in one mode."""
     company = company_of(agents, case.strategy, case.skills)
     found = []
-    for scan in (False, True):
-        floor = Floor(company, own_pairs=case.own_pairs, scan=scan)
+    for way in ways:
+        floor = Floor(company, own_pairs=case.own_pairs, by=way)
         steps = backlog(floor, contacts) if mode == "backlog" else idle(floor)
-        found.append(measure(floor, steps, seconds, 5 if scan else 2000))
-    return found[0], found[1]
+        found.append(measure(floor, steps, seconds, 1 if way else 2000))
+    return found
 
 
 def table(cases: tuple[Case, ...], agents: list[int], contacts: int, seconds: float) -> None:
     """Print index, scan and ratio by number of agents."""
     print(f"\n{'':30} {'agents':>7} {'us/decision':>11} {'p99':>7} {'around':>7} "
           f"{'cpu':>7} {'slow':>5} {'alone':>7} {'per s':>8} {'scan':>9} {'ratio':>7} "
-          f"{'growth':>7}")  # fmt: skip
+          f"{'pairs':>11} {'ratio':>8} {'growth':>7}")  # fmt: skip
     for case, mode in itertools.product(cases, ("backlog", "idle")):
         before: float | None = None
         for number in agents:
-            index, scan = run(case, mode, number, contacts, seconds)
+            index, scan, pairs = run(case, mode, number, contacts, seconds)
             growth = f"{index.alone / before:6.2f}x" if before else ""
             around = usual(index.around)
             print(
                 f"{case.name + ', ' + mode:30} {number:>7,} {index.usual:>11.1f} {index.p99:>7.1f} "
                 f"{around:>7.1f} {index.cycle:>7.1f} {index.slow:>5.1f} {index.alone:>7.1f} "
                 f"{1e6 / index.alone:>8,.0f} {scan.alone:>9,.0f} "
-                f"{scan.alone / index.alone:>6,.0f}x {growth:>7}",
+                f"{scan.alone / index.alone:>6,.0f}x {pairs.alone:>11,.0f} "
+                f"{pairs.alone / index.alone:>7,.0f}x {growth:>7}",
                 flush=True,
             )
             before = index.alone
@@ -369,7 +403,7 @@ def backlog_table(cases: tuple[Case, ...], agents: int, sizes: list[int], second
         company = company_of(agents, case.strategy, case.skills)
         before: float | None = None
         for size in sizes:
-            floor = Floor(company, own_pairs=case.own_pairs, scan=False)
+            floor = Floor(company, own_pairs=case.own_pairs)
             times = measure(floor, backlog(floor, size), seconds, 2000)
             growth = f"{times.alone / before:6.2f}x" if before else ""
             print(f"{case.name:30} {size:>7,} {times.usual:>11.1f} {times.p99:>7.1f} "
@@ -430,7 +464,7 @@ def main() -> None:
     if options.strategies:
         for strategy in Strategy:
             case = Case(strategy.value, 1, strategy=strategy)
-            index, _ = run(case, "idle", options.agents[-1], 0, options.seconds)
+            [index] = run(case, "idle", options.agents[-1], 0, options.seconds, [None])
             print(f"{strategy.value:30} {index.usual:>9.1f} {index.p99:>7.1f}", flush=True)
     whole_step(options.agents[-1], options.seconds)
 
