@@ -37,7 +37,7 @@ NAME = "aftercall"
 """Of the mark in the log."""
 POLL = 1.0  # seconds between two looks
 LONGEST_PAUSE = 30.0  # seconds, after failures
-COLLECT_EVERY, SEARCH_EVERY = 5.0, 3600.0  # seconds
+COLLECT_EVERY, CALL_EVERY, SEARCH_EVERY = 5.0, 3.0, 3600.0  # seconds
 PORTION = 200
 POSTPONED = 600.0  # seconds until a customer who is to be called anyway is called again
 KINDS = tuple(
@@ -88,7 +88,8 @@ class AfterCall:
         self._remember = remember
         self._spool, self._recordings, self._now = spool, recordings, now
         self._asked_for: set[str] = set()  # calls that this process has had placed
-        self._collected, self._searched = -COLLECT_EVERY, -SEARCH_EVERY
+        self._collected, self._called, self._searched = -COLLECT_EVERY, -CALL_EVERY, -SEARCH_EVERY
+        self._mark: str | None = None  # as it stands in the database, when it is known
         self.fault = ""
         """Why nothing is done just now; "" when all is well."""
 
@@ -100,7 +101,10 @@ class AfterCall:
                 await self.collect()
                 await self.follow()
                 await self.find_forgotten()
-                await self.call()
+                moment = asyncio.get_running_loop().time()
+                if moment - self._called >= CALL_EVERY:
+                    self._called = moment
+                    await self.call()
                 self.fault, pause = "", POLL
             except Exception as error:  # the stores' own errors are not this room's words
                 if not self.fault:
@@ -146,10 +150,10 @@ class AfterCall:
 
     async def follow(self) -> None:
         """Take in everything that the log has behind the mark."""
-        mark = await self._past.read_until(NAME)
+        mark = self._mark or await self._past.read_until(NAME)
         newest = await self._log.last_id()
         if mark is None:  # what was before this room is not made up for
-            await self._past.keep_progress(NAME, newest)
+            await self._read_up_to(newest)
             return
         while mark != newest:
             entries = await self._log.of_kinds_after(mark, KINDS, PORTION)
@@ -158,7 +162,11 @@ class AfterCall:
             for event in happened:
                 await self.take(event)
             mark = entries[-1][0] if len(entries) == PORTION else newest
-            await self._past.keep_progress(NAME, mark)
+            await self._read_up_to(mark)
+
+    async def _read_up_to(self, mark: str) -> None:
+        await self._past.keep_progress(NAME, mark)
+        self._mark = mark
 
     async def take(self, event: RecordedEvent) -> None:
         """Make of one event what follows from it; again, nothing more. Ends are taken together."""

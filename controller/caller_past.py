@@ -7,9 +7,11 @@ what they were when it was last there.
 
 import asyncio
 import logging
+from bisect import bisect_right, insort
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -51,7 +53,9 @@ class CallerPast:
         self, store: PastStore, now: Callable[[], float], complaints: str = "complaints"
     ) -> None:
         self._store, self._now, self._complaints = store, now, complaints
-        self._contacts: dict[str, dict[str, PastContact]] = {}  # of a caller, by their ids
+        # Of a caller, in the order of their ends: one number may stand for a whole company.
+        self._contacts: dict[str, list[PastContact]] = {}
+        self._known: dict[str, PastContact] = {}  # by the contact's id
         self._order: deque[PastContact] = deque()
         self._complaining: frozenset[str] = frozenset()
         self.slow = 0
@@ -76,32 +80,38 @@ class CallerPast:
     def remember(self, contacts: Sequence[PastContact]) -> None:
         """Contacts have ended; what is older than a day is forgotten."""
         for contact in contacts:
-            self._contacts.setdefault(contact.caller, {})[contact.contact] = contact
+            if earlier := self._known.get(contact.contact):
+                self._forget(earlier)
+            insort(self._contacts.setdefault(contact.caller, []), contact, key=_ended)
+            self._known[contact.contact] = contact
             self._order.append(contact)
         since = self._now() - DAY
         while self._order and self._order[0].ended <= since:
             gone = self._order.popleft()
-            own = self._contacts.get(gone.caller, {})
-            if own.get(gone.contact) is gone:
-                del own[gone.contact]
-            if not own:
-                self._contacts.pop(gone.caller, None)
+            if self._known.get(gone.contact) is gone:  # else it was read again since
+                self._forget(gone)
+
+    def _forget(self, gone: PastContact) -> None:
+        del self._known[gone.contact]
+        own = self._contacts[gone.caller]
+        own.remove(gone)
+        if not own:
+            del self._contacts[gone.caller]
 
     def of(self, number: str) -> Past:
         """The caller's last 24 hours; nothing of withheld numbers."""
         caller = plain_number(number)
-        since = self._now() - DAY
-        known = self._contacts.get(caller, {}).values()
-        recent = sorted(
-            (contact for contact in known if contact.ended > since),
-            key=lambda contact: contact.ended,
-            reverse=True,
-        )
+        known: Sequence[PastContact] = self._contacts.get(caller, [])
+        count = len(known) - bisect_right(known, self._now() - DAY, key=_ended)
+
+        def newest_first() -> Iterator[PastContact]:
+            return islice(reversed(known), count)
+
         return Past(
-            contacts=len(recent),
-            last_queue=next((contact.queue for contact in recent if contact.queue), ""),
-            last_agent=next((contact.agent for contact in recent if contact.agent), ""),
-            last_solved=recent[0].solved if recent else True,
+            contacts=count,
+            last_queue=next((contact.queue for contact in newest_first() if contact.queue), ""),
+            last_agent=next((contact.agent for contact in newest_first() if contact.agent), ""),
+            last_solved=known[-1].solved if count else True,
             complains=caller in self._complaining,
         )
 
@@ -140,3 +150,7 @@ class CallerPast:
             past.complains,
         )
         return dict(zip(HISTORY, found, strict=True))
+
+
+def _ended(contact: PastContact) -> float:
+    return contact.ended

@@ -44,6 +44,7 @@ from controller.rules import check_rules, rule_versions
 from controller.self_service import SelfService
 from controller.settings import Settings, load_settings
 from controller.telephone import Telephone
+from dashboards.live import PACE
 from dashboards.ports import WebPorts
 from dashboards.server import create_app
 from ivr.emergency import SwitchBook
@@ -458,7 +459,7 @@ class Controller:
         return WebPorts(
             rules=lambda: self._service.company,
             log=self._log,
-            follow=functools.partial(follow, self._redis),
+            follow=functools.partial(follow, self._redis, linger=PACE),
             accounts=Accounts(self._database),
             sessions=Sessions(self._web_redis),
             actions=self._service,

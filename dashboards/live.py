@@ -31,7 +31,7 @@ from telephony.events import EmergencySwitched, RulesChanged
 logger = structlog.get_logger("dashboards.live")
 
 PACE = 0.2
-"""Seconds in which changes are gathered before pages are told: five pictures a second suffice."""
+"""Seconds in which events, and changes, are gathered: five pictures a second suffice."""
 UNWATCHED = 30.0
 """Seconds without an open page after which changes are not drawn: a page that comes gets all."""
 BEAT = 4.0

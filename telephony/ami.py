@@ -143,6 +143,7 @@ class _Connection(asyncio.Protocol):
             data = rest
         for raw in self.framer.feed(data):
             self.link._read(self, raw)
+        self.link._deliver()
 
     def connection_lost(self, error: Exception | None) -> None:
         self.lost.set_result(None)
@@ -214,7 +215,7 @@ class AmiLink:
         self._waiting: dict[str, _Waiting] = {}
         self._lists = 0  # of them, those that collect items
         self._queue: deque[AmiMessage] = deque()
-        self._queue_filled = asyncio.Event()
+        self._deliver_again: asyncio.Handle | None = None
         self._tally: Counter[str] = Counter()
         self._oversized_before = 0
         self.is_up = False
@@ -343,19 +344,21 @@ class AmiLink:
         await self.action("Login", [("Username", username), *proof, ("Events", "on")])
 
     async def _serve(self, connection: _Connection) -> None:
-        """Reconcile, then deliver events, while a watch looks for silence."""
+        """Reconcile, then deliver until the link is lost, while a watch looks for silence."""
         watch = asyncio.create_task(self._watch(connection))
-        deliver = asyncio.create_task(self._come_up_and_deliver(connection))
+        come_up = asyncio.create_task(self._come_up(connection))
         try:
-            await asyncio.wait({deliver, connection.lost}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({come_up, connection.lost}, return_when=asyncio.FIRST_COMPLETED)
+            if self.is_up:
+                await asyncio.wait({connection.lost})
             if connection.lost.done() and self.fault == "":
                 self._report("Asterisk closed the link")
         finally:
-            for task in (watch, deliver):
+            for task in (watch, come_up):
                 task.cancel()
-            await asyncio.gather(watch, deliver, return_exceptions=True)
+            await asyncio.gather(watch, come_up, return_exceptions=True)
 
-    async def _come_up_and_deliver(self, connection: _Connection) -> None:
+    async def _come_up(self, connection: _Connection) -> None:
         self.fault = ""
         try:
             await self._on_up()
@@ -366,14 +369,21 @@ class AmiLink:
                 self.fault = f"reconciling failed: {error}"
             return
         self.is_up = True
-        while True:
-            await self._queue_filled.wait()
-            for _ in range(min(EVENTS_A_TURN, len(self._queue))):
-                self._tally["delivered"] += 1
-                self._guard(self._on_event, self._queue.popleft())
-            if not self._queue:
-                self._queue_filled.clear()
-            await asyncio.sleep(0)
+        self._deliver()
+
+    def _deliver(self) -> None:
+        """Hand on the events that wait, so many in one turn; called as they come in."""
+        if not self.is_up:
+            return
+        for _ in range(min(EVENTS_A_TURN, len(self._queue))):
+            self._tally["delivered"] += 1
+            self._guard(self._on_event, self._queue.popleft())
+        if self._queue and not self._deliver_again:
+            self._deliver_again = asyncio.get_running_loop().call_soon(self._deliver_rest)
+
+    def _deliver_rest(self) -> None:
+        self._deliver_again = None
+        self._deliver()
 
     async def _watch(self, connection: _Connection) -> None:
         """A half-open link says nothing for ever: ask, and drop it when no answer comes."""
@@ -398,7 +408,6 @@ class AmiLink:
             self._fail_waiting(self._connection)
             self._connection = None
         self._queue.clear()
-        self._queue_filled.clear()
 
     def _fail_waiting(self, connection: _Connection) -> None:
         """Every action on its way fails now: its answer cannot come any more."""
@@ -485,7 +494,6 @@ class AmiLink:
             self.drop(f"more than {self._queue_limit} events wait to be used")
             return
         self._queue.append(message)
-        self._queue_filled.set()
 
     def _answer(self, message: AmiMessage) -> None:
         action_id = message.get("ActionID")

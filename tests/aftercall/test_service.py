@@ -117,7 +117,7 @@ async def test_a_message_is_filed_for_its_text_and_becomes_one_task(room: Room) 
     await room.happen(*talk("c"), left("c"))
     await room.room.follow()
     await room.past.keep_progress("aftercall", "0-0")  # died before it was marked
-    await room.room.follow()
+    await room.started().follow()
     tasks = [task for task in await room.seen() if task.kind is TaskKind.VOICEMAIL]
     assert [(t.contact, t.queue, t.caller, t.recording) for t in tasks] == [
         ("c", "order", NUMBER, 0)

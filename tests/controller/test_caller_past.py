@@ -1,6 +1,7 @@
 """What is known of a caller: never at the cost of the call."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from sqlalchemy.exc import OperationalError
@@ -73,6 +74,16 @@ def test_what_is_older_than_a_day_is_forgotten() -> None:
     moment = NOW + DAY
     caller.remember([])
     assert not caller._contacts
+
+
+def test_what_is_read_late_stands_in_its_place() -> None:
+    caller = past_of(Store())
+    caller.remember([ended("new", 10, "order", "8001")])
+    caller.remember([ended("old", 500, "returns", "8002", solved=False)])  # of the first reading
+    assert caller.of(NUMBER) == Past(contacts=2, last_queue="order", last_agent="8001")
+    caller.remember([replace(ended("new", 10), caller="13900000000")])
+    assert caller.of(NUMBER).last_agent == "8002"
+    assert caller.of("13900000000").contacts == 1
 
 
 def test_facts_and_attributes() -> None:
