@@ -17,6 +17,8 @@ from telephony.softphone import CallEndedError, Phone, PhoneCall, PhoneError
 SERVICE_NUMBER = "8000"
 _MENU_LIMIT_S = 300.0
 _TALK_LIMIT_S = 90.0
+_GOODBYE_S = 20.0
+"""How long a customer listens to what comes after the talk."""
 _HELLO_S = 4.0
 """How long an agent's greeting takes; customers let them finish."""
 _LAST_DIGITS = 4
@@ -150,8 +152,26 @@ async def _wait_and_talk(world: World, person: Person, call: PhoneCall, contact:
         if thanks := world.phrases.named("customer_thanks"):
             await call.say(thanks)
         return
+    await _stay_until_asked(world, person, call, contact)
     with contextlib.suppress(TimeoutError):
-        await call.ended(_TALK_LIMIT_S)
+        await call.ended(_GOODBYE_S)
+
+
+async def _stay_until_asked(world: World, person: Person, call: PhoneCall, contact: str) -> None:
+    """Wait for the agent to hang up; whoever is asked then how satisfied they are may answer."""
+    watch = world.watch
+    told = len(watch.contacts[contact].nodes) if contact in watch.contacts else 0
+
+    def is_asked_or_gone() -> bool:
+        seen = watch.contacts.get(contact)
+        return seen is None or len(seen.nodes) > told
+
+    await watch.until(is_asked_or_gone, _TALK_LIMIT_S)
+    seen = watch.contacts.get(contact)
+    caller = _AtTheMenu(world, person)
+    if seen and person.rates and seen.nodes[told:] and caller.is_asked(seen.nodes[told]):
+        await asyncio.sleep(world.lots.uniform(2.0, 6.0))  # listens, thinks
+        await call.press(caller.keys(seen.nodes[told]))
 
 
 class SimulatedAgent:

@@ -37,7 +37,9 @@ MIX: Mapping[str, float] = {
 LEAVES_MENU = 0.05
 IS_CONTENT = 0.6
 """How often a menu is left once it has solved the matter."""
-SCORES = "5544321"
+RATES = 0.6
+"""How often somebody who is asked how satisfied they are answers."""
+SCORES = "5555444321"
 """How satisfied people are, drawn by lot."""
 PRESSES_WRONG = 0.06
 SPEAKS_ENGLISH = 0.15
@@ -57,6 +59,7 @@ class Person:
     patience: float
     """How long this customer waits for an agent."""
     hangs_up_first: bool
+    rates: bool
     order: "Bought | None" = None
 
 
@@ -83,6 +86,7 @@ def draw_person(
         presses_wrong=lots.random() < PRESSES_WRONG,
         patience=SHORTEST_PATIENCE_S + lots.expovariate(1 / MEAN_PATIENCE_S),
         hangs_up_first=lots.random() < 0.3,
+        rates=lots.random() < RATES,
         order=lots.choice(orders) if orders else None,
     )
 

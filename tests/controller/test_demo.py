@@ -43,7 +43,7 @@ FLOW, SHOP = FLOWS.main, FLOWS.by_name["shop"]
 def person(language: str = "zh-CN", order: Bought | None = None) -> Person:
     return Person(
         number="13912345678", language=language, leaves_menu=False, presses_wrong=False,
-        patience=60, hangs_up_first=False, order=order,
+        patience=60, hangs_up_first=False, rates=True, order=order,
     )  # fmt: skip
 
 
