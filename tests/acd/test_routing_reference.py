@@ -180,7 +180,7 @@ def match_ids(match: Match) -> tuple[str, str]:
     return match.contact, match.agent
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(data=st.data())
 def test_the_index_decides_as_the_reference(data: st.DataObject) -> None:
     both = Both(data.draw(companies()), data.draw)
