@@ -96,17 +96,14 @@ class ShopStore:
     ) -> None:
         """Take up what a file says. An order's first application is filed once."""
         async with self._database.write() as connection:
-            for order in orders:
-                values = asdict(order)
-                await self._upsert(connection, shop_orders, values, kept=_CALLERS)
+            await self._upsert(connection, shop_orders, [*map(asdict, orders)], kept=_CALLERS)
             for application in applications:
                 if await _newest(connection, application.number) is None:
                     await _add(connection, application)
             await connection.execute(delete(shop_promotions))
-            for promotion in promotions:
-                await connection.execute(insert(shop_promotions).values(**asdict(promotion)))
-            for customer in customers:
-                await self._upsert(connection, shop_customers, asdict(customer))
+            if promotions:
+                await connection.execute(insert(shop_promotions), [*map(asdict, promotions)])
+            await self._upsert(connection, shop_customers, [*map(asdict, customers)])
 
     async def order(self, number: str) -> Order | None:
         """The order with this number."""
@@ -189,16 +186,18 @@ class ShopStore:
         self,
         connection: AsyncConnection,
         table: Table,
-        values: dict[str, Any],
+        rows: Sequence[dict[str, Any]],
         kept: Sequence[str] = (),
     ) -> None:
         """Insert, or replace all but the key and what is to be kept."""
+        if not rows:
+            return
         dialect = postgresql if self._database.dialect == "postgresql" else sqlite
+        statement = dialect.insert(table)
         keys = [column.name for column in table.primary_key]
-        replaced = {name: value for name, value in values.items() if name not in {*keys, *kept}}
-        statement = dialect.insert(table).values(**values)
+        replaced = {name: statement.excluded[name] for name in rows[0].keys() - {*keys, *kept}}
         await connection.execute(
-            statement.on_conflict_do_update(index_elements=keys, set_=replaced)
+            statement.on_conflict_do_update(index_elements=keys, set_=replaced), rows
         )
 
 
