@@ -7,6 +7,7 @@ and whatever a client sends, the answer is never a 500 of its making.
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
@@ -111,7 +112,7 @@ def create_app(ports: WebPorts) -> web.Application:
     app[LIVE] = Live(ports)
     app[THROTTLE] = Throttle()
     app[PLAYS] = Plays()
-    app[DESCRIPTION] = openapi.describe(ROUTES)
+    app[DESCRIPTION] = _description()
     for route in ROUTES:
         app.router.add_route(route.method, route.path, route.serve)
     app.router.add_get("/assets/{name}", _asset)
@@ -119,6 +120,12 @@ def create_app(ports: WebPorts) -> web.Application:
     app.cleanup_ctx.append(_live_feed)
     app.on_shutdown.append(_close_pages)
     return app
+
+
+@functools.cache
+def _description() -> dict[str, object]:
+    """Made before anybody calls, and once in a process: it holds everything up for a moment."""
+    return openapi.describe(ROUTES)
 
 
 async def _live_feed(app: web.Application) -> AsyncIterator[None]:

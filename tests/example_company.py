@@ -3,6 +3,7 @@
 import functools
 from pathlib import Path
 
+from acd.company import Company, load_company
 from ivr.versions import FlowVersion, load_version
 
 COMPANY = Path(__file__).resolve().parents[1] / "company"
@@ -12,3 +13,9 @@ COMPANY = Path(__file__).resolve().parents[1] / "company"
 def example_menu() -> FlowVersion:
     """Its menu, also while a text waits for its voice."""
     return load_version(COMPANY, recorded=False)
+
+
+@functools.cache
+def example_company() -> Company:
+    """Its queues and agents."""
+    return load_company(COMPANY)

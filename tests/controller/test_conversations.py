@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from acd.company import load_company
 from acd.distribution import Distribution
 from acd.service import DistributionService
 from controller.conversations import Conversations
@@ -28,7 +27,7 @@ from telephony.events import (
     TransferTarget,
 )
 from tests.acd.test_service import Memory
-from tests.example_company import COMPANY, example_menu
+from tests.example_company import example_company, example_menu
 
 RECORDINGS = Path(tempfile.mkdtemp())
 
@@ -97,7 +96,7 @@ class Centre:
 
     def __init__(self) -> None:
         self.memory = Memory()
-        company = load_company(COMPANY)
+        company = example_company()
         self.service = DistributionService(
             Distribution(company), clock=Clock(), journal=self.memory, carry_out=lambda _: None
         )

@@ -7,7 +7,6 @@ from random import Random
 import pytest
 from redis.asyncio import Redis
 
-from acd.company import load_company
 from controller.demo import parse
 from controller.demo_script import (
     Bought,
@@ -34,7 +33,7 @@ from telephony.events import (
     QueueEntryEnded,
     TalkEnded,
 )
-from tests.example_company import COMPANY, example_menu
+from tests.example_company import COMPANY, example_company, example_menu
 
 FLOWS = example_menu().flows
 FLOW, SHOP = FLOWS.main, FLOWS.by_name["shop"]
@@ -100,7 +99,7 @@ def test_a_way_through_the_menu_leads_to_its_queue() -> None:
 
 
 def test_few_agents_serve_many_queues_and_none_is_taken_from_work() -> None:
-    company = load_company(COMPANY)
+    company = example_company()
     three = choose_agents(company, company.agents, 3)
     assert set().union(*(company.queues_of(agent) for agent in three)) == set(company.queues)
     assert sorted(choose_agents(company, company.agents, 99)) == sorted(company.agents)
@@ -110,7 +109,7 @@ def test_few_agents_serve_many_queues_and_none_is_taken_from_work() -> None:
 
 def test_phrases_fit_queue_and_language() -> None:
     phrases, lots = load_phrases(COMPANY / "speech"), Random(1)
-    for queue in load_company(COMPANY).queues:
+    for queue in example_company().queues:
         for language in ("zh-CN", "en"):
             question = phrases.customer(lots, queue, language)
             assert question is not None

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from acd.company import load_company
 from acd.distribution import Distribution
 from acd.rules import Survey
 from acd.service import DistributionService
@@ -20,7 +19,7 @@ from telephony.clock import Clock
 from telephony.events import AgentAnswered, SurveyAnswered, SurveyOffered
 from tests.acd.test_service import Memory
 from tests.controller.test_conversations import Channel, Menus, emergency
-from tests.example_company import COMPANY, example_menu
+from tests.example_company import COMPANY, example_company, example_menu
 from tests.survey_flow import write_survey
 
 
@@ -38,7 +37,7 @@ class Centre:
     """The example company with a survey in all queues."""
 
     def __init__(self, folder: Path, version: FlowVersion) -> None:
-        company = load_company(COMPANY)
+        company = example_company()
         routing = company.routing.model_copy(update={"survey": Survey(flow="survey")})
         self.memory, self.told = Memory(), Told()
         self.service = DistributionService(

@@ -14,7 +14,7 @@ from argon2 import PasswordHasher
 from redis.asyncio import Redis
 
 from acd.callbacks import Ticket, tickets
-from acd.company import Company, load_company
+from acd.company import Company
 from acd.explain import WhyNot, WhyWaiting, why_not, why_waiting
 from acd.wishes import ActionRefused
 from controller.emergencies import EmergencySwitch
@@ -38,7 +38,7 @@ from telephony.events import (
     TransferTarget,
 )
 from tests.acd.playbook import Playbook
-from tests.example_company import COMPANY, example_menu
+from tests.example_company import example_company, example_menu
 
 PASSWORD = "correct horse battery staple"
 NOW = 1_763_780_400.0
@@ -172,7 +172,7 @@ class Menu:
 
 def emergency(folder: Path, record: Callable[[EmergencySwitched], None]) -> EmergencySwitch:
     """The real switch, in front of the example company."""
-    menu, queues = example_menu(), load_company(COMPANY).queues
+    menu, queues = example_menu(), example_company().queues
     return EmergencySwitch(
         SwitchBook(folder / "emergency.jsonl"),
         menu=lambda: menu,
@@ -264,7 +264,7 @@ def password_hash() -> str:
 
 @pytest.fixture(scope="session")
 def company() -> Company:
-    return load_company(COMPANY)
+    return example_company()
 
 
 @pytest.fixture
