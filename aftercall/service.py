@@ -88,7 +88,7 @@ class AfterCall:
         self._remember = remember
         self._spool, self._recordings, self._now = spool, recordings, now
         self._asked_for: set[str] = set()  # calls that this process has had placed
-        self._collected, self._called, self._searched = -COLLECT_EVERY, -CALL_EVERY, -SEARCH_EVERY
+        self._done: dict[str, float] = {}  # what is not done in each round, and when it last was
         self._mark: str | None = None  # as it stands in the database, when it is known
         self.fault = ""
         """Why nothing is done just now; "" when all is well."""
@@ -98,13 +98,10 @@ class AfterCall:
         pause = POLL
         while True:
             try:
-                await self.collect()
+                await self._now_and_then(self.collect, COLLECT_EVERY)
                 await self.follow()
-                await self.find_forgotten()
-                moment = asyncio.get_running_loop().time()
-                if moment - self._called >= CALL_EVERY:
-                    self._called = moment
-                    await self.call()
+                await self._now_and_then(self.find_forgotten, SEARCH_EVERY)
+                await self._now_and_then(self.call, CALL_EVERY)
                 self.fault, pause = "", POLL
             except Exception as error:  # the stores' own errors are not this room's words
                 if not self.fault:
@@ -113,22 +110,22 @@ class AfterCall:
                 pause = min(pause * 2, LONGEST_PAUSE)
             await asyncio.sleep(pause)
 
+    async def _now_and_then(self, work: Callable[[], Awaitable[None]], every: float) -> None:
+        """Do this if it was not done in the last so many seconds; what fails, in each round."""
+        moment = asyncio.get_running_loop().time()
+        if moment - self._done.get(work.__name__, -every) >= every:
+            await work()
+            self._done[work.__name__] = moment
+
     async def collect(self) -> None:
         """Bring in messages that were left without a controller."""
-        moment = asyncio.get_running_loop().time()
-        if moment - self._collected >= COLLECT_EVERY:
-            self._collected = moment
-            if collected := await collect(self._spool, self._recordings, self._append):
-                logger.info("messages collected", messages=collected)
+        if collected := await collect(self._spool, self._recordings, self._append):
+            logger.info("messages collected", messages=collected)
 
     async def find_forgotten(self) -> None:
-        """Tell of messages whose controller died before it could: in a room of thousands that are
-        filed, a look once an hour.
+        """Tell of messages whose controller died before it could: a look at all that are filed,
+        which may be thousands.
         """
-        moment = asyncio.get_running_loop().time()
-        if moment - self._searched < SEARCH_EVERY:
-            return
-        self._searched = moment
         for spoken in await asyncio.to_thread(lambda: list(long_over(self._recordings))):
             filed = await self._filed.of_contact(spoken.contact)
             if spoken.folder in {each.folder for each in filed}:
