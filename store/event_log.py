@@ -76,19 +76,28 @@ class EventLog:
             if self._database.dialect == "postgresql":
                 statement = postgresql.insert(events).on_conflict_do_nothing()
                 for start in range(0, len(rows), _BATCH):
-                    await connection.execute(statement, rows[start : start + _BATCH])
+                    portion = [row for row, _ in rows[start : start + _BATCH]]
+                    await connection.execute(statement, portion)
             elif rows:  # the driver's own words: SQLAlchemy's take as long again as SQLite itself
-                values = [(*list(row.values())[:-1], _text_of(row["data"])) for row in rows]
+                values = [(*list(row.values())[:-1], text) for row, text in rows]
                 await connection.exec_driver_sql(_SQLITE_INSERT, values)
 
     async def of_contact(self, contact: str) -> list[Logged]:
         """The contact's whole history, in order; empty for an unknown contact."""
         return await self._fetch(_in_order().where(events.c.contact == contact))
 
-    async def of_contacts(self, contacts: Sequence[str]) -> dict[str, list[Logged]]:
-        """The histories of several contacts, one query; the order of ``contacts`` is kept."""
+    async def of_contacts(
+        self, contacts: Sequence[str], kinds: Sequence[str] = ()
+    ) -> dict[str, list[Logged]]:
+        """The histories of several contacts, one query; the order of ``contacts`` is kept.
+
+        ``kinds`` are names of events; none means all.
+        """
         histories: dict[str, list[Logged]] = {contact: [] for contact in contacts}
-        for entry in await self._fetch(_in_order().where(events.c.contact.in_(contacts))):
+        chosen = _in_order().where(events.c.contact.in_(contacts))
+        if kinds:
+            chosen = chosen.where(_among(kinds))
+        for entry in await self._fetch(chosen):
             histories[str(getattr(entry[1], "contact", ""))].append(entry)
         return histories
 
@@ -178,7 +187,7 @@ class EventLog:
     ) -> list[Logged]:
         """``after`` for some kinds of events."""
         behind = tuple_(events.c.stream_ms, events.c.stream_seq) > parse_id(stream_id)
-        return await self._fetch(_in_order().where(behind, events.c.kind.in_(kinds)).limit(limit))
+        return await self._fetch(_in_order().where(behind, _among(kinds)).limit(limit))
 
     async def _fetch(self, query: Select[Any]) -> list[Logged]:
         async with self._database.read() as connection:
@@ -192,19 +201,29 @@ def _in_order() -> Select[Any]:
     )
 
 
-def _row(stream_id: str, plain: Mapping[str, Any]) -> dict[str, Any]:
+def _among(kinds: Sequence[str]) -> ColumnElement[bool]:
+    """Of one of these kinds, among rows that another index finds.
+
+    SQLite prefers the index of kinds to any other, and would read all such events of all days.
+    """
+    return events.c.kind.concat("").in_(kinds)
+
+
+def _row(stream_id: str, plain: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+    """The values of a row, and its data as text."""
     milliseconds, sequence = parse_id(stream_id)
     data = dict(plain)
     at = data.get("at")
     try:
-        orjson.dumps(data)
+        text = orjson.dumps(data).decode()
         moment = float(milliseconds / 1000 if at is None else at)
         if any(isinstance(value, float) and not isfinite(value) for value in data.values()):
             raise ValueError("JSON has no word for it")  # and PostgreSQL refuses it
     except (TypeError, ValueError):
         logger.error("an event is kept as unreadable", id=stream_id)
         data, moment = {"kind": UNREADABLE, "text": ascii(data)}, milliseconds / 1000
-    return {
+        text = orjson.dumps(data).decode()
+    row = {
         "stream_ms": milliseconds,
         "stream_seq": sequence,
         "at": moment,
@@ -214,13 +233,12 @@ def _row(stream_id: str, plain: Mapping[str, Any]) -> dict[str, Any]:
         "queue": _short(data.get("queue", ""), 64),
         "data": data,
     }
-
-
-def _text_of(data: Mapping[str, Any]) -> str:
-    return orjson.dumps(data).decode()
+    return row, text
 
 
 def _short(value: object, length: int) -> str:
+    if isinstance(value, str) and len(value) <= length and value.isascii() and "\0" not in value:
+        return value
     # PostgreSQL holds neither NUL nor half a surrogate pair, nor more than the column's length.
     return str(value).encode(errors="replace").decode().replace("\0", "")[:length]
 

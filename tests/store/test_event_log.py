@@ -1,8 +1,14 @@
 """The event log on both databases."""
 
-import pytest
+import contextlib
+import sqlite3
+from pathlib import Path
+from typing import Any
 
-from store.database import Database
+import pytest
+from sqlalchemy import Engine, event
+
+from store.database import Database, migrate, open_database
 from store.event_log import EventLog
 from telephony.events import (
     AgentState,
@@ -88,6 +94,40 @@ async def test_several_histories_in_one_query(database: Database) -> None:
     assert {contact: [i for i, _ in history] for contact, history in found.items()} == {
         "b": ["1-1"], "a": ["1-0", "1-2"], "c": [],
     }  # fmt: skip
+    assert (await log.of_contacts(["a"], ["ContactQueued"]))["a"] == [("1-2", queued("a"))]
+
+
+async def test_kinds_of_events_behind_an_id(database: Database) -> None:
+    log = EventLog(database)
+    await log.append([("1-0", queued("a")), ("1-1", queued("b")), ("2-0", arrived("c"))])
+    await log.append([("9-0", queued("d")), ("10-0", queued("e"))])
+    found = await log.of_kinds_after("1-0", ["ContactQueued"], 2)
+    assert [stream_id for stream_id, _ in found] == ["1-1", "9-0"]
+
+
+async def test_sqlite_reads_what_is_asked_for_and_not_all_of_its_kind(tmp_path: Path) -> None:
+    """The index of kinds holds the events of all days; a follower asks each second."""
+    url = f"sqlite:///{tmp_path}/log.db"
+    await migrate(url)
+    plans: list[str] = []
+
+    def explain(_: object, __: object, statement: str, values: Any, *___: object) -> None:
+        with contextlib.closing(sqlite3.connect(tmp_path / "log.db")) as file:
+            plan = file.execute(f"EXPLAIN QUERY PLAN {statement}", values).fetchall()
+        plans.append(plan[0][3])
+
+    database = open_database(url)
+    log = EventLog(database)
+    event.listen(Engine, "before_cursor_execute", explain)
+    try:
+        await log.of_kinds_after("1-0", ["ContactQueued", "ContactEnded"], 10)
+        await log.of_contacts(["a", "b"], ["ContactQueued", "ContactEnded"])
+    finally:
+        event.remove(Engine, "before_cursor_execute", explain)
+        await database.close()
+    behind, histories = [plan for plan in plans if plan.startswith("SEARCH events")]
+    assert "(stream_ms,stream_seq)>" in behind
+    assert "ix_events_contact" in histories
 
 
 async def test_an_empty_log(database: Database) -> None:
