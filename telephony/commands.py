@@ -10,10 +10,12 @@ the dialplan asks "what next?" and obeys.
 
 import typing
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from telephony.unchanging import unchanging
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class OfferContact:
     """Move a waiting caller to an agent: the phone rings for ``ring`` seconds at the most."""
 
@@ -25,7 +27,7 @@ class OfferContact:
     label: str  # what the agent's phone shows beside the caller's number: the queue's name
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class ReturnToWaiting:
     """Move a caller back into the waiting loop (from the fallback queue, or a lost redirect)."""
 
@@ -33,7 +35,7 @@ class ReturnToWaiting:
     channel: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class KeepEntry:
     """Write a queue entry onto the caller's channel: for the next controller, or for none."""
 
@@ -46,7 +48,7 @@ class KeepEntry:
     music: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class MoveCaller:
     """Have a waiting caller's dialplan take this step now, without waiting for its question."""
 
@@ -55,7 +57,7 @@ class MoveCaller:
     step: "SayGoodbye | LeaveMessage"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class CallCustomer:
     """Call a customer back. The new channel bears the contact's own id, so that there is never a
     second one; it is brought to the reserved agent by an offer, or to the leg that waits.
@@ -77,7 +79,7 @@ class CallCustomer:
     attributes: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class CallAgentFirst:
     """Ring an agent who is to talk to a customer who will be called after the agent's answer."""
 
@@ -90,7 +92,7 @@ class CallAgentFirst:
     queue: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class StartConsult:
     """The caller hears music, the agent's leg calls a colleague or a number outside."""
 
@@ -104,7 +106,7 @@ class StartConsult:
     label: str  # what the colleague's phone shows beside the agent's number
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class EnterRoom:
     """Bring legs of a contact into its room; a leg whose partner is not among them loses it."""
 
@@ -113,7 +115,7 @@ class EnterRoom:
     released: str = ""  # the agent's channel, when the colleague takes over
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class FollowIntoRoom:
     """Bring a caller who is on hold to who has entered the room."""
 
@@ -121,7 +123,7 @@ class FollowIntoRoom:
     channel: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class PassToMenu:
     """Bring a caller out of a talk to a node of the menu."""
 
@@ -130,7 +132,7 @@ class PassToMenu:
     node: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class PassOutside:
     """Bring a caller out of a talk to a number outside the house."""
 
@@ -140,7 +142,7 @@ class PassOutside:
     ring: int  # seconds
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class EndCall:
     """Hang a channel up; nothing happens when it is gone."""
 
@@ -148,7 +150,7 @@ class EndCall:
     channel: str  # a channel's name, or the contact's id for the customer's own
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class MirrorAgent:
     """Make Asterisk's app_queue agree: member of exactly ``queues``, paused or not."""
 
@@ -158,7 +160,7 @@ class MirrorAgent:
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class WriteQueueLog:
     """Add a row to Asterisk's queue_log; ``words`` are its data fields, joined by ``|``."""
 
@@ -169,7 +171,7 @@ class WriteQueueLog:
     words: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class WakeAt:
     """Send ``TimerFired`` with this key at that time; the same key replaces."""
 
@@ -177,14 +179,14 @@ class WakeAt:
     at: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class CancelWake:
     """Forget a timer; unknown keys are ignored."""
 
     key: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class TakePicture:
     """Ask Asterisk what it carries; the answer comes as ``PictureTaken``."""
 
@@ -215,7 +217,7 @@ Command: typing.TypeAlias = (
 # --- what the dialplan does next -------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class KeepWaiting:
     """Play the prompts, then music for a bounded time, then ask again."""
 
@@ -223,7 +225,7 @@ class KeepWaiting:
     language: str = "zh-CN"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class TakeOffer:
     """Ring this agent now: the match rides in the AGI's own answer, with no second trip."""
 
@@ -233,7 +235,7 @@ class TakeOffer:
     label: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class SayGoodbye:
     """Play the prompts and hang up."""
 
@@ -241,14 +243,14 @@ class SayGoodbye:
     language: str = "zh-CN"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class LeaveMessage:
     """Nobody can answer: let the caller leave a message."""
 
     language: str = "zh-CN"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class GoOutside:
     """Ring a number outside the house; the caller hears music meanwhile."""
 
@@ -256,7 +258,7 @@ class GoOutside:
     ring: int  # seconds
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class AskSurvey:
     """Ask how satisfied the caller is with the talk that has just ended, then say goodbye."""
 

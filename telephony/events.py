@@ -20,8 +20,10 @@ import dataclasses
 import enum
 import typing
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, get_type_hints
+
+from telephony.unchanging import unchanging
 
 
 class QueueEnd(enum.StrEnum):
@@ -116,7 +118,7 @@ class Party(enum.StrEnum):
 # --- recorded events -------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class ContactArrived:
     """A caller's channel reached the entry of the dialplan."""
 
@@ -127,7 +129,7 @@ class ContactArrived:
     dialled: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class MenuStepTaken:
     """A caller came to a menu node or pressed a key there (``key`` is "" on arrival or silence)."""
 
@@ -138,7 +140,7 @@ class MenuStepTaken:
     arrived: bool = False  # tells coming to a node from silence there
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class ContactQueued:
     """A contact took its place in a queue. The place is never lost: it is the priority and the
     time from which the wait counts, earlier than ``at`` when it was kept from another queue.
@@ -157,7 +159,7 @@ class ContactQueued:
     preferred_by: str = ""  # "rule:sticky": has served this caller last; or another "rule:NAME"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class RequirementWidened:
     """A ring of the queue opened for a contact; its place is what it was."""
 
@@ -168,7 +170,7 @@ class RequirementWidened:
     requires: Mapping[str, Any]  # as ``acd.requirement.Requirement.plain``
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class LimitReached:
     """A limit of the queue ended the waiting of a contact there."""
 
@@ -179,7 +181,7 @@ class LimitReached:
     exit: str  # "overflow:QUEUE", "callback", "voicemail" or "announce:PROMPT"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class EstimateTold:
     """A waiting caller was told where they stand, or would have been had they listened."""
 
@@ -190,7 +192,7 @@ class EstimateTold:
     seconds: float | None  # the estimated wait that is left; None when nobody could tell
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class PlaceChanged:
     """A person changed a waiting contact; a new queue has its own ``ContactQueued`` as well."""
 
@@ -202,7 +204,7 @@ class PlaceChanged:
     author: str  # "supervisor:NAME"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class OfferMade:
     """A contact was offered to an agent; ``reason`` says who was considered and why this one."""
 
@@ -214,7 +216,7 @@ class OfferMade:
     reason: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class OfferEnded:
     """An offer ended without an answer; the contact is back in its place unless it is gone."""
 
@@ -227,7 +229,7 @@ class OfferEnded:
     rang: float  # seconds
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class ContactAnswered:
     """An agent answered. ``adopted`` marks a talk that began while no controller was watching."""
 
@@ -240,7 +242,7 @@ class ContactAnswered:
     adopted: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class TalkEnded:
     """Agent and caller were parted; ``by`` is the one who hung up."""
 
@@ -254,7 +256,7 @@ class TalkEnded:
     held: float = 0.0  # seconds on hold
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class HoldStarted:
     """The caller of a talk hears music."""
 
@@ -265,7 +267,7 @@ class HoldStarted:
     by: str  # "phone": the agent's phone was put on hold; "consult": a colleague is asked
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class HoldEnded:
     """The caller hears somebody again, or the talk is over."""
 
@@ -276,7 +278,7 @@ class HoldEnded:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class ContactTransferred:
     """A talk's caller was passed on; what follows has events of its own."""
 
@@ -291,7 +293,7 @@ class ContactTransferred:
     author: str  # "agent:8001" or "supervisor:NAME"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class ConsultStarted:
     """An agent asks a colleague, or somebody outside, while the caller waits on hold."""
 
@@ -305,7 +307,7 @@ class ConsultStarted:
     author: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class ConsultAnswered:
     """Whom an agent asks has answered."""
 
@@ -317,7 +319,7 @@ class ConsultAnswered:
     to: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class ConsultEnded:
     """A consultation came to its single end."""
 
@@ -331,7 +333,7 @@ class ConsultEnded:
     talked: float  # seconds between the two
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class AgentJoined:
     """An agent came to a caller otherwise than through the queue; the talk has its own number."""
 
@@ -343,7 +345,7 @@ class AgentJoined:
     how: str  # "attended" or "conference"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class QueueEntryEnded:
     """One queue entry came to its single end."""
 
@@ -355,7 +357,7 @@ class QueueEntryEnded:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class CallbackRequested:
     """A contact is to be called back and keeps its place; its queue entry has ended so."""
 
@@ -367,7 +369,7 @@ class CallbackRequested:
     merged: str = ""  # the contact whose callback to the same number stands for this one too
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class CallbackTried:
     """The customer was called; ``next_try`` is when again at the earliest, 0 never."""
 
@@ -380,7 +382,7 @@ class CallbackTried:
     next_try: float = 0.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class CallbackEnded:
     """A callback came to its single end; ``waited`` is since it was promised, in seconds."""
 
@@ -393,7 +395,7 @@ class CallbackEnded:
     author: str = ""  # who cancelled it
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class FollowUpPlaced:
     """A call that a task wants made has its place in a queue; its contact begins with it."""
 
@@ -407,7 +409,7 @@ class FollowUpPlaced:
     attributes: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class PlaceResumed:
     """A customer who was to be called back dialled again, and has the old place."""
 
@@ -416,7 +418,7 @@ class PlaceResumed:
     earlier: str  # the contact whose place it was
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class ContactEnded:
     """The caller's channel is gone; ``stage`` is where the contact was at that moment."""
 
@@ -427,7 +429,7 @@ class ContactEnded:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class AgentStateChanged:
     """An agent's state changed, with who did it and why."""
 
@@ -440,7 +442,7 @@ class AgentStateChanged:
     contact: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class WrapUpExtended:
     """An agent got ``seconds`` more for notes."""
 
@@ -451,7 +453,7 @@ class WrapUpExtended:
     author: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class BreakOverran:
     """An agent is still not ready although the time for this reason is used up."""
 
@@ -461,7 +463,7 @@ class BreakOverran:
     minutes: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class RecordingFinished:
     """A talk's recording was joined and measured; ``fault`` is "" when its length fits the talk."""
 
@@ -475,7 +477,7 @@ class RecordingFinished:
     fault: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class TranscriptFinished:
     """Both legs of a recording were turned into text, or could not be (``fault`` says why)."""
 
@@ -488,7 +490,7 @@ class TranscriptFinished:
     fault: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class DigitsCollected:
     """A caller typed a number that the menu asked for and took."""
 
@@ -499,7 +501,7 @@ class DigitsCollected:
     digits: str  # stars for what is secret
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class ServiceAsked:
     """The menu asked a service, such as the shop, and got an answer or none."""
 
@@ -512,7 +514,7 @@ class ServiceAsked:
     why: str = ""  # when there was no answer
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class WordsHeard:
     """A caller said in a menu what they want."""
 
@@ -524,7 +526,7 @@ class WordsHeard:
     confidence: float  # 0-1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class MessageTaken:
     """A written message to the caller was taken, to be sent in the background."""
 
@@ -535,7 +537,7 @@ class MessageTaken:
     taken: bool  # False when it could not even be kept
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class MenuLeft:
     """A dialogue with a menu is over."""
 
@@ -548,7 +550,7 @@ class MenuLeft:
     queue: str = ""  # for queue and callback
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class SurveyAnswered:
     """A caller said how satisfied they are; once for each survey that got a score."""
 
@@ -562,7 +564,7 @@ class SurveyAnswered:
     offer: int = 0  # number of that talk
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class SurveyOffered:
     """A caller is about to be asked how satisfied they are; the share who answer counts these."""
 
@@ -573,7 +575,7 @@ class SurveyOffered:
     offer: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class MessageRecorded:
     """A caller spoke a message, or asked for a person and hung up before speaking (no file)."""
 
@@ -588,7 +590,7 @@ class MessageRecorded:
     caller: str = ""  # where no ``ContactArrived`` tells it
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class InputKept:
     """An input of the distribution that the events after it do not tell by themselves.
 
@@ -602,7 +604,7 @@ class InputKept:
     landed: Sequence[str] = ()  # contacts whose offer had reached the dialplan
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class RulesChanged:
     """Other rules hold from now on: queues, agents and routing as they were read anew."""
 
@@ -611,7 +613,7 @@ class RulesChanged:
     author: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class EmergencySwitched:
     """Somebody put an announcement or another flow in front of callers, or took it away."""
 
@@ -625,7 +627,7 @@ class EmergencySwitched:
     note: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class EmergencyMet:
     """A caller came upon what is switched on, and heard it or was led into the other flow."""
 
@@ -689,7 +691,7 @@ RecordedEvent: typing.TypeAlias = (
 OUTSIDE = "outside"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class CallerLanded:
     """The caller's channel reached the offer context: proof that a redirect arrived."""
 
@@ -699,7 +701,7 @@ class CallerLanded:
     offer: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class AgentAnswered:
     """The agent's leg was answered and is about to be bridged."""
 
@@ -710,7 +712,7 @@ class AgentAnswered:
     channel: str  # the agent's leg
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class CustomerReached:
     """A customer who was called back has answered, and hears the greeting."""
 
@@ -721,7 +723,7 @@ class CustomerReached:
     channel: str  # the customer's
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class AgentWaits:
     """An agent who was called before the customer has answered, and waits for them."""
 
@@ -732,7 +734,7 @@ class AgentWaits:
     channel: str  # the agent's leg
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class PairParted:
     """The dialplan says that the talk is over and who ended it."""
 
@@ -743,7 +745,7 @@ class PairParted:
     by: Party
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class LegHungUp:
     """A channel that carries a contact id is gone: the caller's (``agent`` is ""), an agent's, or
     that of a number that was called (``OUTSIDE``).
@@ -756,7 +758,7 @@ class LegHungUp:
     cause: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class LegHeld:
     """An agent's phone put the other side on hold, or took it back."""
 
@@ -766,7 +768,7 @@ class LegHeld:
     on: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class ConsultBegun:
     """The agent's leg has left the caller and calls a colleague: proof that a redirect arrived."""
 
@@ -775,7 +777,7 @@ class ConsultBegun:
     offer: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class ColleagueAnswered:
     """Whom an agent consults has answered."""
 
@@ -786,7 +788,7 @@ class ColleagueAnswered:
     channel: str  # the colleague's leg
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class ConsultReturned:
     """The colleague did not answer or has hung up; the agent's leg goes back to the caller."""
 
@@ -796,7 +798,7 @@ class ConsultReturned:
     result: OfferEnd | None  # ``None`` after an answer
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class LegJoined:
     """A leg enters the room in which the caller is to be found."""
 
@@ -807,7 +809,7 @@ class LegJoined:
     channel: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class PhoneChanged:
     """An agent's phone registered or went away."""
 
@@ -816,7 +818,7 @@ class PhoneChanged:
     reachable: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class LegFound:
     """One live channel in a picture of what Asterisk carries right now."""
 
@@ -829,7 +831,7 @@ class LegFound:
     variables: Mapping[str, str]  # the queue entry as the dialplan keeps it: HUAWU_QUEUE, ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class PictureTaken:
     """All live channels of our contacts and all reachable phones, asked for at ``at``.
 
@@ -863,7 +865,7 @@ WireEvent: typing.TypeAlias = (
 # telephony/commands.py), or a person who pressed a button.
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class CallerArrived:
     """The dialplan asks for the menu; comes again when a controller died in mid-menu."""
 
@@ -873,7 +875,7 @@ class CallerArrived:
     dialled: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class MenuFinished:
     """A caller chose a queue. Answered with a ``NextStep``."""
 
@@ -883,7 +885,7 @@ class MenuFinished:
     attributes: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class OutsideChosen:
     """The menu puts a caller through to a number outside. Answered with a ``NextStep``.
 
@@ -897,7 +899,7 @@ class OutsideChosen:
     attributes: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class NextStepAsked:
     """The waiting loop's tick. Answered with a ``NextStep``. Proves that the caller waits.
 
@@ -910,7 +912,7 @@ class NextStepAsked:
     variables: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class KeyPressed:
     """A waiting caller pressed a key. Answered with a ``NextStep``."""
 
@@ -919,7 +921,7 @@ class KeyPressed:
     key: str  # one of 0-9, * and #
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class OfferReturned:
     """``Dial`` came back without a talk. Answered with a ``NextStep``."""
 
@@ -927,7 +929,7 @@ class OfferReturned:
     result: OfferEnd
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class CallerLeftOver:
     """A talk is over and the caller is still there. Answered with a ``NextStep``."""
 
@@ -944,7 +946,7 @@ class AgentWish(enum.StrEnum):
     EXTEND = "extend"  # more time for notes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class AgentWished:
     """Somebody wants an agent's state changed. During a call the wish is kept for after it."""
 
@@ -954,7 +956,7 @@ class AgentWished:
     author: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class PlaceWished:
     """A supervisor wants a waiting contact's place changed; ``None`` leaves a thing as it is."""
 
@@ -965,7 +967,7 @@ class PlaceWished:
     preferred: str | None = None  # agent; "" for nobody
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class CallbackCancelled:
     """A supervisor wants nobody called back for this contact any more."""
 
@@ -973,7 +975,7 @@ class CallbackCancelled:
     author: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class FollowUpDue:
     """A customer is to be called because of a task. Asked again, it changes nothing."""
 
@@ -997,7 +999,7 @@ class TransferTarget(enum.StrEnum):
     OUTSIDE = "outside"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class TransferWished:
     """A talk's caller is to be passed on, at once or (``attended``) after asking there first."""
 
@@ -1016,7 +1018,7 @@ class ConsultStep(enum.StrEnum):
     CONFERENCE = "conference"  # all three talk
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class ConsultStepWished:
     """How a consultation is to go on."""
 
@@ -1025,14 +1027,14 @@ class ConsultStepWished:
     author: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class OutsideReturned:
     """Nobody outside answered. Answered with a ``NextStep``."""
 
     contact: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@unchanging
 class TimerFired:
     """A timer set by ``WakeAt`` is due."""
 
