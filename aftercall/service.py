@@ -15,6 +15,7 @@ import structlog
 from aftercall import decisions
 from aftercall.rules import FollowUps
 from aftercall.spool import collect, long_over
+from aftercall.story import KINDS as STORY_KINDS
 from aftercall.story import Story, story_of
 from store.event_log import EventLog
 from store.past import DAY, PastContact, PastStore
@@ -44,6 +45,8 @@ KINDS = tuple(
     kind.__name__ for kind in (MessageRecorded, SurveyAnswered, ContactEnded, CallbackEnded)
 )
 
+TOLD = tuple(kind.__name__ for kind in STORY_KINDS)
+
 Place = Callable[[FollowUpDue], Awaitable[str]]
 """Asks the distribution for a call. Returns the code of a refusal, "" when it will be made."""
 
@@ -61,6 +64,7 @@ class AfterCall:
         append: puts an event into the stream; may raise while the stream is away.
         spool: where Asterisk's own script keeps messages.
         recordings: the recordings folder.
+        stored: the id up to which the log has all events; "" while nobody knows.
         now: the clock of all events.
     """
 
@@ -68,6 +72,7 @@ class AfterCall:
         self,
         *,
         log: EventLog,
+        stored: Callable[[], str],
         tasks: TaskStore,
         past: PastStore,
         filed: RecordingStore,
@@ -82,7 +87,8 @@ class AfterCall:
         recordings: Path,
         now: Callable[[], float],
     ) -> None:
-        self._log, self._tasks, self._past, self._filed = log, tasks, past, filed
+        self._log, self._stored = log, stored
+        self._tasks, self._past, self._filed = tasks, past, filed
         self._rules, self._is_open, self._known_queue = rules, is_open, known_queue
         self._place, self._is_live, self._append = place, is_live, append
         self._remember = remember
@@ -148,22 +154,22 @@ class AfterCall:
     async def follow(self) -> None:
         """Take in everything that the log has behind the mark."""
         mark = self._mark or await self._past.read_until(NAME)
-        newest = await self._log.last_id()
-        if mark is None:  # what was before this room is not made up for
-            await self._read_up_to(newest)
+        if not (newest := self._stored()):
             return
-        while mark != newest:
-            entries = await self._log.of_kinds_after(mark, KINDS, PORTION)
+        if mark is None:  # what was before this room is not made up for
+            await self._past.take_in(NAME, newest)
+            mark = newest
+        self._mark = mark
+        while self._mark != newest:
+            entries = await self._log.of_kinds_after(self._mark, KINDS, PORTION)
             happened = [event for _, event in entries]
-            await self._ended([event for event in happened if isinstance(event, ContactEnded)])
+            past = await self._ended([end for end in happened if isinstance(end, ContactEnded)])
             for event in happened:
                 await self.take(event)
             mark = entries[-1][0] if len(entries) == PORTION else newest
-            await self._read_up_to(mark)
-
-    async def _read_up_to(self, mark: str) -> None:
-        await self._past.keep_progress(NAME, mark)
-        self._mark = mark
+            await self._past.take_in(NAME, mark, past)
+            self._remember(past)
+            self._mark = mark
 
     async def take(self, event: RecordedEvent) -> None:
         """Make of one event what follows from it; again, nothing more. Ends are taken together."""
@@ -178,7 +184,15 @@ class AfterCall:
                 pass
 
     async def _story(self, contact: str) -> Story:
-        return story_of(contact, [event for _, event in await self._log.of_contact(contact)])
+        (story,) = await self._stories([contact])
+        return story
+
+    async def _stories(self, contacts: Sequence[str]) -> list[Story]:
+        histories = await self._log.of_contacts(contacts, TOLD)
+        return [
+            story_of(contact, [event for _, event in entries])
+            for contact, entries in histories.items()
+        ]
 
     async def _message(self, event: MessageRecorded) -> None:
         story = await self._story(event.contact)
@@ -214,27 +228,21 @@ class AfterCall:
                     seconds=message.seconds,
                 )
 
-    async def _ended(self, ends: Sequence[ContactEnded]) -> None:
-        """Remember who called, and see who is to be called again.
+    async def _ended(self, ends: Sequence[ContactEnded]) -> Sequence[PastContact]:
+        """See who is to be called again. Returns what is remembered of who called.
 
         Ends of a portion go together: each look and each write costs as much as a phone call does
         in the whole distribution.
         """
         if not ends:
-            return
-        histories = await self._log.of_contacts([end.contact for end in ends])
-        stories = [
-            story_of(contact, [event for _, event in entries])
-            for contact, entries in histories.items()
-        ]
-        past = [known for known in map(_past, stories) if known]
-        await self._past.add(past)
-        self._remember(past)
-        for story in stories:
-            await self._follow_up(story)
-
-    async def _follow_up(self, story: Story) -> None:
+            return ()
+        stories = await self._stories([end.contact for end in ends])
         rules = self._rules()
+        for story in stories:
+            await self._follow_up(story, rules)
+        return [known for known in map(_past, stories) if known]
+
+    async def _follow_up(self, story: Story, rules: FollowUps) -> None:
         for task in decisions.follow_ups(story, rules, self._is_open):
             rule = rules.rule(task.rule)
             since = task.created - (rule.days if rule else 0) * DAY

@@ -19,6 +19,11 @@ from telephony.events import (
     SurveyOffered,
 )
 
+KINDS = (
+    ContactArrived, FollowUpPlaced, MenuStepTaken, ServiceAsked, MenuLeft, ContactQueued,
+    QueueEntryEnded, ContactAnswered, AgentJoined, SurveyOffered, SurveyAnswered, ContactEnded,
+)  # fmt: skip
+"""Events that a story is made of; others need not even be read."""
 LOW = 2
 """Scores up to this one are no sign of a solved matter."""
 
@@ -52,7 +57,8 @@ def story_of(contact: str, events: Iterable[RecordedEvent]) -> Story:
     """Fold a contact's whole history, in the order of the log."""
     story = Story(contact)
     for event in events:
-        _tell(story, event)
+        if isinstance(event, KINDS):
+            _tell(story, event)
     return story
 
 

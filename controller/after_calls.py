@@ -65,6 +65,7 @@ def after_calls(
     settings: Settings,
     database: Database,
     log: EventLog,
+    stored: Callable[[], str],
     service: DistributionService,
     menus: FlowVersions,
     is_open: Callable[[str, float], bool],
@@ -91,6 +92,7 @@ def after_calls(
 
     return AfterCall(
         log=log,
+        stored=stored,
         tasks=TaskStore(database),
         past=PastStore(database),
         filed=RecordingStore(database),

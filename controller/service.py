@@ -189,6 +189,7 @@ class Controller:
             settings=settings,
             database=self._database,
             log=self._log,
+            stored=lambda: self._drain.cursor,
             service=self._service,
             menus=self._menus,
             is_open=self._is_open,

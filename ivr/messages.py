@@ -163,10 +163,12 @@ class Outbox:
             self._woken[way].clear()
             pause = _IDLE
             try:
-                letters = await self._store.claim(way, now=self._now(), lease=_LEASE, most=_AT_ONCE)
-                await asyncio.gather(*(self._try(letter) for letter in letters))
-                due = await self._store.next_due(way)
-                pause = _IDLE if due is None else min(max(due - self._now(), 0.0), _IDLE)
+                due, now = await self._store.next_due(way), self._now()
+                if due is not None and due <= now:
+                    letters = await self._store.claim(way, now=now, lease=_LEASE, most=_AT_ONCE)
+                    await asyncio.gather(*(self._try(letter) for letter in letters))
+                    continue
+                pause = _IDLE if due is None else min(due - now, _IDLE)
             except (SQLAlchemyError, OSError) as error:
                 logger.error("the outbox can not be read", error=type(error).__name__)
             with contextlib.suppress(TimeoutError):

@@ -72,14 +72,14 @@ class OutboxStore:
             return int((await connection.execute(query)).scalar_one())
 
     async def claim(self, way: str, *, now: float, lease: float, most: int) -> Sequence[Letter]:
-        """Undertake the messages that are due, the oldest first; others may after ``lease`` s."""
+        """Undertake the messages that are due, the oldest first; others may after ``lease`` s.
+
+        It locks SQLite's file: ask ``next_due`` whether there are any.
+        """
         due = select(outbox).where(
             _columns.way == way, _columns.state == LetterState.PENDING, _columns.next_at <= now
         )
         oldest = due.order_by(_columns.next_at, _columns.id).limit(most)
-        async with self._database.read() as connection:  # spares SQLite's write lock when idle
-            if (await connection.execute(oldest)).first() is None:
-                return ()
         async with self._database.write() as connection:
             # FOR UPDATE is PostgreSQL's; SQLite has locked the whole file by now.
             rows = (await connection.execute(oldest.with_for_update(skip_locked=True))).all()

@@ -12,8 +12,9 @@ from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from store.database import Database
-from store.event_log import START, parse_id
+from store.event_log import parse_id
 from store.schema import past_contacts, progress, tasks
+from store.tasks import TaskState
 
 DAY = 86_400.0
 
@@ -37,16 +38,6 @@ class PastStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def add(self, contacts: Sequence[PastContact]) -> None:
-        """Keep what contacts came to; what was known of them is replaced."""
-        if not contacts:
-            return
-        statement = self._insert(past_contacts)
-        replaced = {column.name: statement.excluded[column.name] for column in past_contacts.c}
-        statement = statement.on_conflict_do_update(index_elements=["contact"], set_=replaced)
-        async with self._database.write() as connection:
-            await connection.execute(statement, [asdict(contact) for contact in contacts])
-
     async def since(self, moment: float) -> list[PastContact]:
         """All contacts that ended after a moment (Unix seconds), in the order of their ends."""
         query = (
@@ -60,8 +51,9 @@ class PastStore:
 
     async def unfinished(self) -> list[tuple[str, str]]:
         """Callers with tasks that are not done, and the queues of these."""
+        unfinished = [state.value for state in TaskState if state is not TaskState.DONE]
         query = select(tasks.c.caller, tasks.c.queue).where(
-            tasks.c.state != "done", tasks.c.caller != ""
+            tasks.c.state.in_(unfinished), tasks.c.caller != ""
         )
         async with self._database.read() as connection:
             return [(row.caller, row.queue) for row in await connection.execute(query)]
@@ -90,14 +82,26 @@ class PastStore:
             row = (await connection.execute(query)).first()
         return f"{row.stream_ms}-{row.stream_seq}" if row else None
 
-    async def keep_progress(self, name: str, stream_id: str = START) -> None:
-        """All events up to this id are taken in."""
+    async def take_in(
+        self, name: str, stream_id: str, contacts: Sequence[PastContact] = ()
+    ) -> None:
+        """This follower has taken in all events up to an id; that is what contacts came to.
+
+        What was known of them is replaced.
+        """
         milliseconds, sequence = parse_id(stream_id)
-        values = {"stream_ms": milliseconds, "stream_seq": sequence}
-        statement = self._insert(progress).values(name=name, **values)
+        mark = {"stream_ms": milliseconds, "stream_seq": sequence}
+        begun = self._insert(progress).values(name=name, **mark)
+        known = self._insert(past_contacts)
+        replaced = {column.name: known.excluded[column.name] for column in past_contacts.c}
         async with self._database.write() as connection:
+            if contacts:
+                await connection.execute(
+                    known.on_conflict_do_update(index_elements=["contact"], set_=replaced),
+                    [asdict(contact) for contact in contacts],
+                )
             await connection.execute(
-                statement.on_conflict_do_update(index_elements=["name"], set_=values)
+                begun.on_conflict_do_update(index_elements=["name"], set_=mark)
             )
 
     def _insert(self, table: Any) -> Any:

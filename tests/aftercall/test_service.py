@@ -52,7 +52,8 @@ class Room:
     def started(self) -> AfterCall:
         """Another process of the same."""
         return AfterCall(
-            log=self.log, tasks=self.tasks, past=self.past, filed=self.filed,
+            log=self.log, stored=lambda: f"{self.written}-0",
+            tasks=self.tasks, past=self.past, filed=self.filed,
             rules=lambda: self.rules, is_open=lambda hours, at: self.open or at > 5000,
             known_queue=lambda queue: queue or "general", place=self.place,
             remember=self.remembered.extend,
@@ -116,7 +117,7 @@ async def test_what_was_before_is_not_made_up_for(database: Database, tmp_path: 
 async def test_a_message_is_filed_for_its_text_and_becomes_one_task(room: Room) -> None:
     await room.happen(*talk("c"), left("c"))
     await room.room.follow()
-    await room.past.keep_progress("aftercall", "0-0")  # died before it was marked
+    await room.past.take_in("aftercall", "0-0")  # died before it was marked
     await room.started().follow()
     tasks = [task for task in await room.seen() if task.kind is TaskKind.VOICEMAIL]
     assert [(t.contact, t.queue, t.caller, t.recording) for t in tasks] == [

@@ -142,11 +142,11 @@ async def test_what_is_known_of_a_caller(database: Database) -> None:
         )  # fmt: skip
 
     old = ended("old", DAY + 1, "vip", "8009", solved=True)
-    await past.add([ended("b", 3600, "returns", "8001", solved=True), old])
-    await past.add([ended("c", 60, "", "", solved=True)])
+    await past.take_in("x", "1-0", [ended("b", 3600, "returns", "8001", solved=True), old])
+    await past.take_in("x", "2-0", [ended("c", 60, "", "", solved=True)])
     last = ended("c", 60, "order", "", solved=False)
-    await past.add([last])  # read again, with more known
-    await past.add([])
+    await past.take_in("x", "2-0", [last])  # read again, with more known
+    await past.take_in("x", "3-0")
     found = await past.since(now - DAY)
     assert [contact.contact for contact in found] == ["b", "c"]
     assert found[-1] == last
@@ -158,6 +158,6 @@ async def test_what_is_known_of_a_caller(database: Database) -> None:
 async def test_the_mark_in_the_log(database: Database) -> None:
     past = PastStore(database)
     assert await past.read_until("x") is None
-    await past.keep_progress("x", "5-1")
-    await past.keep_progress("x", "7-0")
+    await past.take_in("x", "5-1")
+    await past.take_in("x", "7-0")
     assert await past.read_until("x") == "7-0"
