@@ -6,6 +6,7 @@ is refused. The drawing in ARCHITECTURE.md is generated from it.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from operator import attrgetter
 from typing import Any
 
 from telephony.events import AgentState, AgentWish
@@ -69,7 +70,7 @@ class Agent:
 
     def plain(self) -> dict[str, Any]:
         """JSON-ready values for the live store; not a copy, to be written out at once."""
-        return {name: getattr(self, name) for name in _FIELDS}
+        return dict(zip(_FIELDS, _values(self), strict=True))
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> "Agent":
@@ -85,3 +86,4 @@ class Agent:
 
 
 _FIELDS = tuple(part.name for part in fields(Agent))
+_values = attrgetter(*_FIELDS)

@@ -6,6 +6,7 @@ The drawing in ARCHITECTURE.md is generated from ``TRANSITIONS``.
 import enum
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from operator import attrgetter
 from typing import Any
 
 from acd.requirement import Requirement
@@ -125,7 +126,7 @@ class Contact:
 
     def plain(self) -> dict[str, Any]:
         """JSON-ready values for the live store; not a copy, to be written out at once."""
-        plain = {name: getattr(self, name) for name in _FIELDS}
+        plain = dict(zip(_FIELDS, _values(self), strict=True))
         plain["requirement"] = self.requirement.plain()
         plain["consult"] = asdict(self.consult) if self.consult else None
         return plain
@@ -148,3 +149,4 @@ def _consult(plain: Mapping[str, Any] | None) -> Consult | None:
 
 
 _FIELDS = tuple(part.name for part in fields(Contact))
+_values = attrgetter(*_FIELDS)

@@ -33,17 +33,22 @@ class Lengths:
         self._newest: deque[float] = deque(maxlen=NEWEST)
         self._sorted: list[float] = []
         self._tails: list[float] = [0.0]  # sum of the lengths from this index on
+        self._in_order = True  # whether these two know of all the newest
         self.mean = prior
 
     def note(self, seconds: float) -> None:
         """One more piece of work is done."""
         self._newest.append(max(0.0, seconds))
+        self._in_order = False  # put in order when somebody asks: most callers never wait
+        self.mean = (sum(self._newest) + PRIOR * self._prior) / (len(self._newest) + PRIOR)
+
+    def _order(self) -> None:
         self._sorted = sorted(self._newest)
         tails = [0.0]
         for length in reversed(self._sorted):
             tails.append(tails[-1] + length)
         self._tails = tails[::-1]
-        self.mean = (self._tails[0] + PRIOR * self._prior) / (len(self._sorted) + PRIOR)
+        self._in_order = True
 
     def left(self, age: float) -> float:
         """Seconds that work of this age is expected to take still.
@@ -51,6 +56,8 @@ class Lengths:
         From the known lengths that were longer, and a prior that grows with the age itself: when
         nobody comes to an end any more the answer grows, too.
         """
+        if not self._in_order:
+            self._order()
         index = bisect_right(self._sorted, age)
         longer = len(self._sorted) - index
         beyond = self._tails[index] - longer * age

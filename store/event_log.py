@@ -217,7 +217,7 @@ def _row(stream_id: str, plain: Mapping[str, Any]) -> tuple[dict[str, Any], str]
     try:
         text = orjson.dumps(data).decode()
         moment = float(milliseconds / 1000 if at is None else at)
-        if any(isinstance(value, float) and not isfinite(value) for value in data.values()):
+        if not all(map(isfinite, [value for value in data.values() if type(value) is float])):
             raise ValueError("JSON has no word for it")  # and PostgreSQL refuses it
     except (TypeError, ValueError):
         logger.error("an event is kept as unreadable", id=stream_id)

@@ -5,7 +5,7 @@ caller. Who decides keeps the last day of it in memory (``controller/caller_past
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import select
@@ -98,7 +98,7 @@ class PastStore:
             if contacts:
                 await connection.execute(
                     known.on_conflict_do_update(index_elements=["contact"], set_=replaced),
-                    [asdict(contact) for contact in contacts],
+                    [{name: getattr(contact, name) for name in replaced} for contact in contacts],
                 )
             await connection.execute(
                 begun.on_conflict_do_update(index_elements=["name"], set_=mark)

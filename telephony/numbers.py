@@ -1,9 +1,11 @@
 """Telephone numbers as people write them and as trunks send them, in one form. Pure."""
 
+import functools
 import re
 from collections.abc import Iterable
 
 
+@functools.lru_cache(1_000)  # a caller's is asked for in every room
 def plain_number(number: str) -> str:
     """One form for the many ways in which a Chinese number arrives; "" when it is withheld.
 
