@@ -15,6 +15,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import soundfile
+
 REGISTER_TRIES = 3
 
 REGISTER = """<?xml version="1.0" encoding="ISO-8859-1" ?>
@@ -226,6 +229,15 @@ CALLER_HANGS_UP = """
   <recv response="200"/>
 """
 
+# Sound goes out from a port of the call's own, for as long as the call lasts.
+CALLER_SPEAKS = """
+  <nop><action><exec rtp_stream="{sound},-1,8"/></action></nop>
+"""
+SPEAKING_PORT = "[rtpstream_audio_port]"
+#: RTP packets that all sides together send in a second of a call with sound: 50 from the caller to
+#: Asterisk, on to the agent's phone, back to Asterisk and on to the caller.
+PACKETS = 200
+
 _AUTH = "      [authentication username={user} password={secret}]\n"
 
 
@@ -283,7 +295,7 @@ class Phones:
     Args:
         folder: where scenarios and logs are kept.
         name: of the rack.
-        port: UDP port for SIP; audio, which nobody reads, goes to those behind it.
+        port: UDP port for SIP; sound comes to one behind it, and is sent back as it is.
         server: Asterisk's SIP port.
         secrets: agent -> SIP password.
         talk: shortest and longest talk in ms after which the phone hangs up; None: the caller does.
@@ -333,7 +345,7 @@ class Phones:
         if self._talk:
             end = PHONE_HANGS_UP.format(shortest=self._talk[0], longest=self._talk[1])
         scenario = self._write("phone", PHONE.format(end=end, sdp=SDP.format(media=self._media)))
-        words = ["-aa", "-trace_logs", "-log_file", str(self._log)]
+        words = ["-aa", "-rtp_echo", "-trace_logs", "-log_file", str(self._log)]
         self._process = subprocess.Popen(
             self._words(scenario, *words),
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -396,16 +408,32 @@ def end_process(process: subprocess.Popen[bytes], grace: float = 3.0) -> None:
     process.wait()
 
 
+def packets_sent() -> int:
+    """UDP datagrams that this machine has sent so far."""
+    lines = Path("/proc/net/snmp").read_text(encoding="ascii").splitlines()
+    names, values = (line.split() for line in lines if line.startswith("Udp:"))
+    return int(values[names.index("OutDatagrams")])
+
+
+def _tone(folder: Path) -> Path:
+    """A second of 440 Hz in raw A-law, which SIPp says over and over."""
+    file = folder / "tone.al"
+    wave = 0.3 * np.sin(2 * np.pi * 440 * np.arange(8000) / 8000)
+    soundfile.write(file, wave, 8000, format="RAW", subtype="ALAW")
+    return file
+
+
 @contextlib.contextmanager
 def callers(
     folder: Path, *, server: int, port: int, secret: str, dial: str, number: str,
     rate: float, seconds: float, at_once: int = 10_000, stays: int | None = None,
-    keys: Sequence[tuple[int, str]] = (), patience: int = 90_000,
+    keys: Sequence[tuple[int, str]] = (), patience: int = 90_000, sound: bool = False,
 ) -> Iterator["Callers"]:  # fmt: skip
     """Callers by the trunk: ``rate`` a second for ``seconds``, ``at_once`` at the most.
 
     ``stays``: ms after the answer when the caller hangs up; None: waits to be left, ``patience``
     ms at the most. ``keys``: what is pressed meanwhile, each so many ms after what was before it.
+    ``sound``: whether they speak; what they say comes back to them from the phones.
     """
     end = CALLER_IS_LEFT.format(patience=patience)
     if stays is not None:
@@ -414,9 +442,10 @@ def callers(
         CALLER_PRESSES.format(after=after, key=key, cseq=cseq, dial=dial, number=number)
         for cseq, (after, key) in enumerate(keys, 3)
     ]
-    end = "".join([*pressed, end])
+    speaks = CALLER_SPEAKS.format(sound=_tone(folder)) if sound else ""
+    end = "".join([speaks, *pressed, end])
     auth = _AUTH.format(user="trunk", secret=secret)
-    sdp = SDP.format(media=port + 2)
+    sdp = SDP.format(media=SPEAKING_PORT if sound else port + 2)
     words = {"dial": dial, "number": number}
     scenario = folder / "caller.xml"
     scenario.write_text(
