@@ -38,6 +38,7 @@ class Room:
 
     def __init__(self, database: Database, folder: Path, rule: dict[str, Any] = RULE) -> None:
         self.log, self.tasks = EventLog(database), TaskStore(database)
+        self.log_is_known = True
         self.past, self.filed = PastStore(database), RecordingStore(database)
         self.rules = FollowUps.model_validate({"rules": [rule]})
         self.folder, self.now, self.written = folder, 1000.0, 0
@@ -52,7 +53,7 @@ class Room:
     def started(self) -> AfterCall:
         """Another process of the same."""
         return AfterCall(
-            log=self.log, stored=lambda: f"{self.written}-0",
+            log=self.log, stored=lambda: f"{self.written}-0" if self.log_is_known else "",
             tasks=self.tasks, past=self.past, filed=self.filed,
             rules=lambda: self.rules, is_open=lambda hours, at: self.open or at > 5000,
             known_queue=lambda queue: queue or "general", place=self.place,
@@ -125,6 +126,16 @@ async def test_a_message_is_filed_for_its_text_and_becomes_one_task(room: Room) 
     ]
     assert await room.filed.job_state("c", 0) is JobState.PENDING
     assert len(await room.filed.of_contact("c")) == 1
+
+
+async def test_nothing_is_read_while_nobody_knows_how_far_the_log_goes(room: Room) -> None:
+    await room.happen(*talk("c"), left("c"))
+    room.log_is_known = False
+    await room.room.follow()
+    assert await room.seen() == []
+    room.log_is_known = True
+    await room.room.follow()
+    assert [task.contact for task in await room.seen() if task.kind is TaskKind.VOICEMAIL] == ["c"]
 
 
 @pytest.mark.parametrize("first", ["score", "comment"])
