@@ -31,15 +31,14 @@ class Lengths:
     def __init__(self, prior: float) -> None:
         self._prior = prior
         self._newest: deque[float] = deque(maxlen=NEWEST)
-        self._sorted: list[float] = []
+        self._sorted: list[float] = []  # the newest; empty until somebody asks
         self._tails: list[float] = [0.0]  # sum of the lengths from this index on
-        self._in_order = True  # whether these two know of all the newest
         self.mean = prior
 
     def note(self, seconds: float) -> None:
         """One more piece of work is done."""
         self._newest.append(max(0.0, seconds))
-        self._in_order = False  # put in order when somebody asks: most callers never wait
+        self._sorted = []  # most callers never wait, and nobody asks
         self.mean = (sum(self._newest) + PRIOR * self._prior) / (len(self._newest) + PRIOR)
 
     def _order(self) -> None:
@@ -48,7 +47,6 @@ class Lengths:
         for length in reversed(self._sorted):
             tails.append(tails[-1] + length)
         self._tails = tails[::-1]
-        self._in_order = True
 
     def left(self, age: float) -> float:
         """Seconds that work of this age is expected to take still.
@@ -56,7 +54,7 @@ class Lengths:
         From the known lengths that were longer, and a prior that grows with the age itself: when
         nobody comes to an end any more the answer grows, too.
         """
-        if not self._in_order:
+        if not self._sorted:
             self._order()
         index = bisect_right(self._sorted, age)
         longer = len(self._sorted) - index
