@@ -29,6 +29,14 @@ _JSON: dict[str, Any] = {
     "json_serializer": lambda value: orjson.dumps(value).decode(),
     "json_deserializer": orjson.loads,
 }
+_POSTGRESQL: dict[str, Any] = {
+    # After a restart of PostgreSQL no statement is lost on a dead connection.
+    "pool_pre_ping": True,
+    "pool_size": 5,
+    "max_overflow": 5,
+    # Seconds. A server that hangs must become an error, or its callers hang too.
+    "connect_args": {"timeout": 10, "command_timeout": 60},
+}
 
 
 class DatabaseAddressError(ValueError):
@@ -83,24 +91,15 @@ def open_database(url: str) -> Database:
         DatabaseAddressError: the address is malformed, or of another kind of database.
     """
     address = _with_async_driver(url)
-    if address.get_backend_name() == "sqlite":
-        if address.database:
-            Path(address.database).parent.mkdir(parents=True, exist_ok=True)
-        options = _JSON
-    else:
-        options = _JSON | {
-            # After a restart of PostgreSQL no statement is lost on a dead connection.
-            "pool_pre_ping": True,
-            "pool_size": 5,
-            "max_overflow": 5,
-            # Seconds. A server that hangs must become an error, or its callers hang too.
-            "connect_args": {"timeout": 10, "command_timeout": 60},
-        }
+    sqlite = address.get_backend_name() == "sqlite"
+    options = _JSON if sqlite else _JSON | _POSTGRESQL
     engine = create_async_engine(address, **options)
     reader = create_async_engine(
         address, **options, isolation_level="AUTOCOMMIT", skip_autocommit_rollback=True
     )
-    if address.get_backend_name() == "sqlite":
+    if sqlite:
+        if address.database:
+            Path(address.database).parent.mkdir(parents=True, exist_ok=True)
         for each in (engine, reader):
             event.listen(each.sync_engine, "connect", _prepare_sqlite)
         event.listen(engine.sync_engine, "begin", _begin_sqlite)
