@@ -46,6 +46,7 @@ KINDS = tuple(
 )
 
 TOLD = tuple(kind.__name__ for kind in STORY_KINDS)
+"""What is read of a contact for its story."""
 
 Place = Callable[[FollowUpDue], Awaitable[str]]
 """Asks the distribution for a call. Returns the code of a refusal, "" when it will be made."""
@@ -153,13 +154,13 @@ class AfterCall:
 
     async def follow(self) -> None:
         """Take in everything that the log has behind the mark."""
-        mark = self._mark or await self._past.read_until(NAME)
         if not (newest := self._stored()):
             return
-        if mark is None:  # what was before this room is not made up for
+        if self._mark is None:
+            self._mark = await self._past.read_until(NAME)
+        if self._mark is None:  # what was before this room is not made up for
             await self._past.take_in(NAME, newest)
-            mark = newest
-        self._mark = mark
+            self._mark = newest
         while self._mark != newest:
             entries = await self._log.of_kinds_after(self._mark, KINDS, PORTION)
             happened = [event for _, event in entries]
