@@ -53,8 +53,8 @@ class Journal(Protocol):
 
     def record(
         self,
-        contacts: Mapping[str, Mapping[str, Any] | None],
-        agents: Mapping[str, Mapping[str, Any] | None],
+        contacts: Mapping[str, Contact | None],
+        agents: Mapping[str, Agent | None],
         events: Sequence[RecordedEvent],
     ) -> None:
         """Keep changed contacts and agents (``None``: gone) and new events, in order."""
@@ -162,14 +162,8 @@ class DistributionService:
         domain = self.distribution.domain
         if decision.contacts or decision.agents or decision.events:
             self._journal.record(
-                {
-                    name: domain.contacts[name].plain() if name in domain.contacts else None
-                    for name in decision.contacts
-                },
-                {
-                    name: domain.agents[name].plain() if name in domain.agents else None
-                    for name in decision.agents
-                },
+                {name: domain.contacts.get(name) for name in decision.contacts},
+                {name: domain.agents.get(name) for name in decision.agents},
                 decision.events,
             )
         for event in decision.events:

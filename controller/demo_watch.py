@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from redis.asyncio import Redis
 
-from store.live import follow, load
+from store.live import load
+from store.stream import Stream
 from telephony.events import (
     AgentState,
     AgentStateChanged,
@@ -62,7 +63,7 @@ class Watch:
 
     async def run(self) -> None:
         """Follow the stream for ever."""
-        async for _, event in follow(self._redis, "$"):
+        async for _, event in Stream(self._redis).follow("$"):
             self.apply(event)
             async with self._news:
                 self._news.notify_all()

@@ -32,7 +32,8 @@ from ivr.scenario_files import Placed
 from ivr.scenarios import HANG_UP, SILENCE, Says, Scenario, Seen, seen_of
 from ivr.texts import Fixed, is_plain
 from ivr.versions import FlowVersion
-from store.live import connect, follow
+from store.live import connect
+from store.stream import Stream
 from telephony.events import (
     ContactArrived,
     DigitsCollected,
@@ -131,7 +132,7 @@ class Log:
             await asyncio.gather(task, return_exceptions=True)
 
     async def _follow(self) -> None:
-        async for _, event in follow(self._redis, "$"):
+        async for _, event in Stream(self._redis).follow("$"):
             if contact := getattr(event, "contact", ""):
                 self.of[contact].append(event)
             if isinstance(event, ContactArrived):

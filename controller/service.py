@@ -65,13 +65,12 @@ from store.live import (
     append_event,
     append_only_on,
     connect,
-    follow,
-    last_stream_id,
     load,
 )
 from store.past import PastStore
 from store.sessions import Sessions
 from store.source import BadFile
+from store.stream import Tail
 from store.tasks import TaskStore
 from store.versions import Version
 from telephony.agi import FastAgiServer
@@ -131,12 +130,14 @@ class Controller:
             now=self._clock.now,
         )
         self._log = EventLog(self._database)
+        self._tail = Tail(self._redis)
         self._journal = Journal(
             self._redis,
             fenced=True,
             refused=lambda: self._leadership.lease.look_now(),  # noqa: PLW0108 (made below)
+            wrote=self._tail.wrote,
         )
-        self._drain = Drain(self._redis, self._log, taken=self._journal.stored)
+        self._drain = Drain(self._redis, self._log, stream=self._tail, taken=self._journal.stored)
         self._append_only = False
         self._leadership = Leadership(
             connect(settings.effective_redis_url, answer=ANSWER, retries=0),
@@ -241,6 +242,7 @@ class Controller:
                 asyncio.create_task(part())
                 for part in (
                     self._leadership.lease.run,
+                    self._tail.run,
                     self._telephone.run,
                     self._hearing.run,
                     self._lead,
@@ -316,12 +318,9 @@ class Controller:
             logger.error("the past is not remembered", error=type(error).__name__)
 
     def _state(self) -> tuple[Changes, Changes]:
-        """All that is remembered, as the live store keeps it."""
+        """All that is remembered."""
         domain = self._service.distribution.domain
-        return (
-            {name: contact.plain() for name, contact in domain.contacts.items()},
-            {name: agent.plain() for name, agent in domain.agents.items()},
-        )
+        return domain.contacts, domain.agents
 
     def _carry_out(self, command: Command) -> None:
         self._telephone.carry_out(command)
@@ -393,13 +392,13 @@ class Controller:
     async def _follow_recordings(self) -> None:
         after = await self._log.last_id()
         await self._recordings.sweep()
-        async for _, event in follow(self._redis, after, RecordingsService.KINDS, linger=0.5):
+        async for _, event in self._tail.follow(after, RecordingsService.KINDS, linger=0.5):
             await self._recordings.handle(event)
 
     async def _look_after_calls(self) -> None:
         """Once SQL knows all that happened before: which calls were made, for instance."""
         await self._reconciled.wait()
-        await self._drain.catch_up_with(await last_stream_id(self._redis))
+        await self._drain.catch_up_with(await self._tail.last_id())
         await self._after_calls.run()
 
     async def _keep_looking_at_redis(self) -> None:
@@ -460,7 +459,7 @@ class Controller:
         return WebPorts(
             rules=lambda: self._service.company,
             log=self._log,
-            follow=functools.partial(follow, self._redis, linger=PACE),
+            follow=functools.partial(self._tail.follow, linger=PACE),
             accounts=Accounts(self._database),
             sessions=Sessions(self._web_redis),
             actions=self._service,

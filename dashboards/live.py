@@ -24,8 +24,8 @@ from dashboards.frames import Numbered, Ring, text_frame
 from dashboards.ports import WebPorts
 from dashboards.record import masked
 from dashboards.routes import Answer, Call, Route, session_of
-from store.event_log import parse_id
 from store.sessions import Session
+from store.stream import parse_id
 from telephony.events import EmergencySwitched, RulesChanged
 
 logger = structlog.get_logger("dashboards.live")

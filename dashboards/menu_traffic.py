@@ -6,7 +6,8 @@ from zoneinfo import ZoneInfo
 
 from dashboards.views import FlowTraffic, MenuTraffic, NodeTraffic, WayTraffic
 from ivr.traffic import Calls, Traffic, count_traffic
-from store.event_log import EventLog, parse_id
+from store.event_log import EventLog
+from store.stream import parse_id
 
 TODAY = "today"
 

@@ -195,7 +195,7 @@ class WebPorts:
     """The company's rules as they hold now; they may be replaced while pages are open."""
     log: EventLog
     follow: Callable[[str], AsyncIterator[tuple[str, RecordedEvent]]]
-    """News behind a stream id, for ever: ``functools.partial(store.live.follow, redis)``."""
+    """News behind a stream id, for ever: ``store.stream.Stream.follow``."""
     accounts: Accounts
     sessions: Sessions
     actions: Actions

@@ -6,17 +6,15 @@ tries again, and the stream grows meanwhile.
 """
 
 import asyncio
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
 
-import orjson
 import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 from sqlalchemy.exc import SQLAlchemyError
 
-from store.event_log import START, UNREADABLE, EventLog, parse_id
-from store.live import EVENTS, last_stream_id, read_stream
+from store.event_log import EventLog
+from store.stream import EVENTS, START, Entry, Stream, parse_id
 
 logger = structlog.get_logger("store.drain")
 
@@ -32,6 +30,7 @@ class Drain:
 
     Args:
         redis, log: where from and where to.
+        stream: reads what is in Redis; a ``Tail`` knows most of it already.
         keep: entries that stay in the stream.
         taken: told the id up to which entries are in SQL, or kept here until they are.
     """
@@ -41,14 +40,17 @@ class Drain:
         redis: Redis,
         log: EventLog,
         *,
+        stream: Stream | None = None,
         keep: int = _KEEP,
         taken: Callable[[str], None] | None = None,
     ) -> None:
         self._redis = redis
         self._log = log
+        self._stream = stream or Stream(redis)
         self._keep = keep
         self._taken = taken or (lambda _: None)
-        self._in_hand: list[tuple[str, dict[str, Any]]] = []  # read, and not yet in SQL
+        self._in_hand: Sequence[Entry] = ()  # read, and not yet in SQL
+        self._untrimmed = _SLACK  # entries stored since the stream was looked at
         self.cursor = ""
         """Id of the last entry known to be in SQL; "" before ``catch_up``."""
         self.fault = ""
@@ -83,7 +85,7 @@ class Drain:
             redis.RedisError, sqlalchemy.exc.SQLAlchemyError: Redis or SQL is not there.
         """
         stored = await self._log.last_id()
-        if parse_id(await last_stream_id(self._redis)) < parse_id(stored):
+        if parse_id(await self._stream.last_id()) < parse_id(stored):
             # First the counter: an entry added from here on lies behind `stored`.
             await self._move_counter(stored)
             await self._store_all(START)
@@ -98,25 +100,24 @@ class Drain:
     async def carry(self, block_ms: int = 1_000) -> int:
         """Store the next portion and trim; returns how many entries were stored."""
         if not self._in_hand:
-            read = await read_stream(self._redis, self.cursor, block_ms=block_ms)
-            self._in_hand = [(key, _plain(text)) for key, text in read]
+            self._in_hand = await self._stream.read(parse_id(self.cursor), block_ms=block_ms)
         entries = self._in_hand
         if entries:
             # From here on Redis may lose them: they are kept here until SQL takes them.
-            self._taken(entries[-1][0])
-            await self._log.append_plain(entries)
-            self.cursor, self._in_hand = entries[-1][0], []
-            await self._trim()
-        elif parse_id(await last_stream_id(self._redis)) < parse_id(self.cursor):
+            self._taken(entries[-1].id)
+            await self._log.append_entries(entries)
+            self.cursor, self._in_hand = entries[-1].id, ()
+            await self._trim(len(entries))
+        elif parse_id(await self._stream.last_id()) < parse_id(self.cursor):
             # Redis came back empty while we ran.
             logger.error("the stream of events was lost; its counter is moved on")
             self.cursor = ""
         return len(entries)
 
     async def _store_all(self, after: str) -> None:
-        while entries := await read_stream(self._redis, after, block_ms=1):
-            await self._log.append_plain([(key, _plain(text)) for key, text in entries])
-            after = entries[-1][0]
+        while entries := await Stream(self._redis).read(parse_id(after), block_ms=1):
+            await self._log.append_entries(entries)
+            after = entries[-1].id
             self._taken(after)
             if parse_id(after) > parse_id(self.cursor or START):
                 self.cursor = after
@@ -132,19 +133,15 @@ class Drain:
             # Another writer added an entry with a higher id just now: that is all we wanted.
             logger.info("the stream's counter is already ahead", answer=str(error))
 
-    async def _trim(self) -> None:
+    async def _trim(self, stored: int) -> None:
         """Cut the stream to ``keep`` entries, but never beyond what is in SQL."""
-        surplus = await self._redis.xlen(EVENTS) - self._keep
-        if surplus < min(_SLACK, self._keep):
+        self._untrimmed += stored
+        if self._untrimmed < min(_SLACK, self._keep):
             return
-        stored = await self._redis.xrange(EVENTS, min="-", max=self.cursor, count=surplus + 1)
-        if stored:
-            await self._redis.xtrim(EVENTS, minid=str(stored[-1][0]), approximate=False)
-
-
-def _plain(text: str) -> dict[str, Any]:
-    try:
-        plain = orjson.loads(text)  # which takes no NaN; neither does PostgreSQL
-    except ValueError:
-        plain = None
-    return plain if isinstance(plain, dict) else {"kind": UNREADABLE, "text": text}
+        self._untrimmed = 0
+        surplus = await self._redis.xlen(EVENTS) - self._keep
+        if surplus <= 0:
+            return
+        oldest = await self._redis.xrange(EVENTS, min="-", max=self.cursor, count=surplus + 1)
+        if oldest:
+            await self._redis.xtrim(EVENTS, minid=str(oldest[-1][0]), approximate=False)

@@ -4,7 +4,7 @@ Every figure, record and report is computed from these rows. Rows come from the 
 (``store/drain.py``) and are keyed by the stream's ids, so that appending twice changes nothing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import isfinite
 from typing import Any
 
@@ -15,18 +15,10 @@ from sqlalchemy.dialects import postgresql
 
 from store.database import Database
 from store.schema import events
-from telephony.events import (
-    AgentStateChanged,
-    RecordedEvent,
-    UnknownEvent,
-    from_plain,
-    to_plain,
-)
+from store.stream import START, Entry, parse_id
+from telephony.events import AgentStateChanged, RecordedEvent, UnknownEvent, from_plain, kind_of
 
 logger = structlog.get_logger("store.event_log")
-
-START = "0-0"
-"""The id before every event."""
 
 UNREADABLE = "Unreadable"
 """Kind under which an entry that cannot be understood is kept, so that nothing is lost."""
@@ -42,16 +34,6 @@ Logged = tuple[str, RecordedEvent]
 """An event with its id."""
 
 
-def parse_id(stream_id: str) -> tuple[int, int]:
-    """``"1763760000123-4"`` as two numbers.
-
-    Raises:
-        ValueError: it is no stream id.
-    """
-    milliseconds, _, sequence = stream_id.partition("-")
-    return int(milliseconds), int(sequence or 0)
-
-
 class EventLog:
     """Appends to and reads the table of events."""
 
@@ -60,10 +42,10 @@ class EventLog:
 
     async def append(self, entries: Sequence[Logged]) -> None:
         """Add the entries whose id is new; all of them or, on an error, none."""
-        await self.append_plain([(stream_id, to_plain(event)) for stream_id, event in entries])
+        await self.append_entries([Entry.of(event, parse_id(name)) for name, event in entries])
 
-    async def append_plain(self, entries: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
-        """``append`` for events in wire form, whatever version wrote them.
+    async def append_entries(self, entries: Sequence[Entry]) -> None:
+        """``append`` for entries of the stream, whatever version wrote them.
 
         An entry that no database can hold is kept under the kind ``Unreadable`` with its text:
         it must not stop those behind it.
@@ -71,16 +53,19 @@ class EventLog:
         Raises:
             sqlalchemy.exc.SQLAlchemyError, OSError: the database is locked, full or gone.
         """
-        rows = [_row(stream_id, plain) for stream_id, plain in entries]
+        rows = [_row(entry) for entry in entries]
         async with self._database.write() as connection:
             if self._database.dialect == "postgresql":
+                names = [column.name for column in events.columns]
                 statement = postgresql.insert(events).on_conflict_do_nothing()
                 for start in range(0, len(rows), _BATCH):
-                    portion = [row for row, _ in rows[start : start + _BATCH]]
+                    portion = [
+                        dict(zip(names, (*values, orjson.loads(text)), strict=True))
+                        for *values, text in rows[start : start + _BATCH]
+                    ]
                     await connection.execute(statement, portion)
             elif rows:  # the driver's own words: SQLAlchemy's take as long again as SQLite itself
-                values = [(*list(row.values())[:-1], text) for row, text in rows]
-                await connection.exec_driver_sql(_SQLITE_INSERT, values)
+                await connection.exec_driver_sql(_SQLITE_INSERT, rows)
 
     async def of_contact(self, contact: str) -> list[Logged]:
         """The contact's whole history, in order; empty for an unknown contact."""
@@ -209,31 +194,32 @@ def _among(kinds: Sequence[str]) -> ColumnElement[bool]:
     return events.c.kind.concat("").in_(kinds)
 
 
-def _row(stream_id: str, plain: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
-    """The values of a row, and its data as text."""
-    milliseconds, sequence = parse_id(stream_id)
-    data = dict(plain)
-    at = data.get("at")
+def _row(entry: Entry) -> tuple[Any, ...]:
+    """A row's values in the order of the columns, its data as text."""
+    event, text = entry.known, entry.text
+    if event is not None and type(event.at) is float and isfinite(event.at):
+        at, kind = event.at, kind_of(event)
+        contact, agent, queue = (getattr(event, name, "") for name in ("contact", "agent", "queue"))
+    else:
+        data, at = _read(entry)
+        kind, text = data.get("kind", UNREADABLE), orjson.dumps(data).decode()
+        contact, agent, queue = (data.get(name, "") for name in ("contact", "agent", "queue"))
+    words = _short(kind, 64), _short(contact, 128), _short(agent, 64), _short(queue, 64)
+    return (*entry.number, at, *words, text)
+
+
+def _read(entry: Entry) -> tuple[dict[str, Any], float]:
+    """What the entry says and of which moment; of one that no database can hold, its text."""
+    written = entry.number[0] / 1000
     try:
-        text = orjson.dumps(data).decode()
-        moment = float(milliseconds / 1000 if at is None else at)
+        data = {**orjson.loads(entry.text)}  # which takes no NaN; neither does PostgreSQL
+        at = data.get("at")
         if not all(map(isfinite, [value for value in data.values() if type(value) is float])):
-            raise ValueError("JSON has no word for it")  # and PostgreSQL refuses it
+            raise ValueError("JSON has no word for it")
+        return data, float(written if at is None else at)
     except (TypeError, ValueError):
-        logger.error("an event is kept as unreadable", id=stream_id)
-        data, moment = {"kind": UNREADABLE, "text": ascii(data)}, milliseconds / 1000
-        text = orjson.dumps(data).decode()
-    row = {
-        "stream_ms": milliseconds,
-        "stream_seq": sequence,
-        "at": moment,
-        "kind": _short(data.get("kind", UNREADABLE), 64),
-        "contact": _short(data.get("contact", ""), 128),
-        "agent": _short(data.get("agent", ""), 64),
-        "queue": _short(data.get("queue", ""), 64),
-        "data": data,
-    }
-    return row, text
+        logger.error("an event is kept as unreadable", id=entry.id)
+        return {"kind": UNREADABLE, "text": entry.text}, written
 
 
 def _short(value: object, length: int) -> str:

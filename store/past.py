@@ -12,8 +12,8 @@ from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from store.database import Database
-from store.event_log import parse_id
 from store.schema import past_contacts, progress, tasks
+from store.stream import parse_id
 from store.tasks import TaskState
 
 DAY = 86_400.0

@@ -36,10 +36,10 @@ class Memory:
         self.events: list[RecordedEvent] = []
 
     def record(self, contacts: Any, agents: Any, events: Any) -> None:
-        self.contacts |= {name: plain for name, plain in contacts.items() if plain}
-        for name in [name for name, plain in contacts.items() if plain is None]:
+        self.contacts |= {name: kept.plain() for name, kept in contacts.items() if kept}
+        for name in [name for name, kept in contacts.items() if kept is None]:
             self.contacts.pop(name, None)
-        self.agents |= agents
+        self.agents |= {name: agent.plain() for name, agent in agents.items()}
         self.events += events
 
 

@@ -22,12 +22,13 @@ from dashboards.ports import WebPorts
 from dashboards.server import create_app
 from ivr.emergency import SwitchBook
 from ivr.flow import Flows
-from store import live as live_store
 from store.accounts import Account, Accounts, Role
 from store.database import Database
 from store.event_log import EventLog
+from store.live import append_event
 from store.outbox import Letter
 from store.sessions import Sessions
+from store.stream import Stream
 from store.tasks import Task, TaskStore
 from store.versions import Version
 from telephony.events import (
@@ -220,7 +221,7 @@ class House:
     async def happen(self, *events: RecordedEvent) -> None:
         """Put events into the stream, as they happen."""
         for event in events:
-            await live_store.append_event(self.redis, event)
+            await append_event(self.redis, event)
 
     def ports(self, accounts: Accounts, sessions: Sessions, dist: Path) -> WebPorts:
         async def transcripts(contact: str) -> list[Spoken]:
@@ -232,7 +233,7 @@ class House:
         return WebPorts(
             rules=lambda: self.company,
             log=self.log,
-            follow=functools.partial(live_store.follow, self.redis),
+            follow=Stream(self.redis).follow,
             accounts=accounts,
             sessions=sessions,
             actions=self.actions,

@@ -12,8 +12,8 @@ from acd.company import Company
 from acd.figures import Figures
 from dashboards import live as live_room
 from dashboards.live import LIVE
-from store import live as live_store
-from telephony.events import RecordedEvent, from_plain
+from store.stream import Stream
+from telephony.events import RecordedEvent
 from tests.dashboards.conftest import NOW, Browser, House
 from tests.dashboards.live_page import Page, open_page, until
 from tests.dashboards.story import Day, busy_day
@@ -78,8 +78,10 @@ async def test_only_changed_lines_are_sent(
 async def stream_and_log(house: House, events: Sequence[RecordedEvent]) -> None:
     """Put events into the stream, and the stream so far into the log."""
     await house.happen(*events)
-    entries = await live_store.read_stream(house.redis, "0-0", count=10_000)
-    await house.log.append([(key, from_plain(json.loads(text))) for key, text in entries])
+    after = (0, 0)
+    while entries := await Stream(house.redis).read(after, block_ms=1):
+        await house.log.append_entries(entries)
+        after = entries[-1].number
 
 
 @pytest.fixture

@@ -33,7 +33,8 @@ from controller.setup.progress import Progress
 from controller.setup.steps import prepare_data
 from controller.supervisor import children_path
 from store.lease import FENCING, LEASE
-from store.live import AGENTS, CONTACTS, EVENTS, connect, follow, last_stream_id
+from store.live import AGENTS, CONTACTS, connect
+from store.stream import EVENTS, Stream
 from telephony.events import (
     AgentState,
     AgentStateChanged,
@@ -395,7 +396,7 @@ class Feed:
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        after = await last_stream_id(self._redis)
+        after = await Stream(self._redis).last_id()
         self._task = asyncio.create_task(self._follow(after))
         return self
 
@@ -406,7 +407,7 @@ class Feed:
         await self._redis.aclose()
 
     async def _follow(self, after: str) -> None:
-        async for _, event in follow(self._redis, after):
+        async for _, event in Stream(self._redis).follow(after):
             self.events.append(event)
             async with self._news:
                 self._news.notify_all()

@@ -8,7 +8,8 @@ from redis.asyncio import Redis
 from store.database import is_migrated, migrate, open_database
 from store.drain import Drain
 from store.event_log import EventLog
-from store.live import append_event, last_stream_id
+from store.live import append_event
+from store.stream import Stream
 from telephony.events import ContactArrived
 from tests.servers import PostgresServer
 
@@ -46,7 +47,7 @@ async def test_a_restart_of_the_database_loses_and_doubles_nothing(
         while not drain.fault:
             await asyncio.sleep(0.02)
         postgres.start()
-        while drain.fault or await log.last_id() != await last_stream_id(redis):
+        while drain.fault or await log.last_id() != await Stream(redis).last_id():
             await asyncio.sleep(0.05)
     running.cancel()
     await asyncio.wait([running])

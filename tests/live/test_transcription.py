@@ -19,8 +19,8 @@ from recordings import audio
 from recordings.models import ModelMissingError, vosk_model_path, whisper_model_path
 from recordings.transcriber import Models
 from store.database import open_database
-from store.live import follow
 from store.recordings import JobState, Leg, Recording, RecordingStore
+from store.stream import Stream
 from telephony.events import TranscriptFinished
 from tests.recordings.sounds import write
 from tests.speech_text import character_error_rate
@@ -105,7 +105,7 @@ class Office:
     async def finished(self) -> TranscriptFinished:
         """The first transcript's event."""
         async with asyncio.timeout(DEADLINE):
-            async for _, event in follow(self.redis, "0-0"):
+            async for _, event in Stream(self.redis).follow("0-0"):
                 assert isinstance(event, TranscriptFinished)
                 return event
         raise AssertionError

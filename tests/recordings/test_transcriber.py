@@ -15,8 +15,8 @@ from recordings.models import ModelMissingError
 from recordings.recogniser import Segment
 from recordings.transcriber import Models, Transcriber, TranscriberSettings, _is_dead, _worker_name
 from store.database import Database
-from store.live import follow
 from store.recordings import JobState, Leg, Recording, RecordingStore
+from store.stream import Stream
 from telephony.events import RecordedEvent, TranscriptFinished
 from tests.recordings.sounds import sine, write
 
@@ -87,7 +87,7 @@ class Workshop:
         running = asyncio.create_task(worker.run())
         events: list[RecordedEvent] = []
         async with asyncio.timeout(15):
-            async for _, event in follow(self.redis, "0-0"):
+            async for _, event in Stream(self.redis).follow("0-0"):
                 events.append(event)
                 if len(events) == event_number:
                     break

@@ -10,7 +10,8 @@ from redis.asyncio import Redis
 from store.database import Database, open_database
 from store.drain import Drain
 from store.event_log import EventLog
-from store.live import EVENTS, append_event, connect, last_stream_id
+from store.live import append_event, connect
+from store.stream import EVENTS, Stream
 from telephony.events import ContactArrived
 from tests.servers import RedisServer
 
@@ -49,7 +50,7 @@ async def test_events_arrive_in_sql_once(redis: Redis, database: Database) -> No
 
 
 async def _has_drained(redis: Redis, log: EventLog) -> bool:
-    return await log.last_id() == await last_stream_id(redis)
+    return await log.last_id() == await Stream(redis).last_id()
 
 
 async def test_the_stream_is_trimmed_to_what_is_kept(redis: Redis, database: Database) -> None:
@@ -133,7 +134,7 @@ async def test_an_emptied_redis_goes_on_counting(
     running = asyncio.create_task(drain.run())
 
     async def counter_moved() -> bool:
-        return (await last_stream_id(redis)).startswith("99999999999999-")
+        return (await Stream(redis).last_id()).startswith("99999999999999-")
 
     await until(counter_moved)
     await append_event(redis, arrived(4))

@@ -1,8 +1,10 @@
 """The live state and the journal, on a real Redis."""
 
 import asyncio
+import dataclasses
 import signal
 import time
+from collections.abc import Sequence
 
 import pytest
 from redis.asyncio import Redis
@@ -11,17 +13,9 @@ from store.database import Database
 from store.drain import Drain
 from store.event_log import EventLog
 from store.lease import FENCING
-from store.live import (
-    EVENTS,
-    Journal,
-    append_event,
-    append_only_on,
-    connect,
-    follow,
-    last_stream_id,
-    load,
-)
-from telephony.events import ContactArrived, ContactQueued, RecordedEvent
+from store.live import Journal, append_only_on, connect, load
+from store.stream import EVENTS, Entry, Stream
+from telephony.events import ContactArrived
 from tests.servers import RedisServer
 
 
@@ -31,12 +25,19 @@ def arrived(number: int) -> ContactArrived:
     )
 
 
+class State(dict[str, object]):
+    """A contact or an agent."""
+
+    def plain(self) -> dict[str, object]:
+        return dict(self)
+
+
 async def stream(redis: Redis) -> list[str]:
     """The contacts of all events in the stream, in order."""
     found: list[str] = []
     length = await redis.xlen(EVENTS)
     if length:
-        async for _, event in follow(redis, "0-0"):
+        async for _, event in Stream(redis).follow("0-0"):
             found.append(getattr(event, "contact", ""))
             if len(found) == length:
                 break
@@ -46,9 +47,9 @@ async def stream(redis: Redis) -> list[str]:
 async def test_states_and_events_are_written_in_order(redis: Redis) -> None:
     async with Journal(redis) as journal:
         journal.record(
-            {"c1": {"stage": "等待"}, "c2": {"n": 1}}, {"8001": {"x": [1]}}, [arrived(1)]
+            {"c1": State(stage="等待"), "c2": State(n=1)}, {"8001": State(x=[1])}, [arrived(1)]
         )
-        journal.record({"c2": None}, {"8001": {"x": [2]}}, [arrived(2), arrived(3)])
+        journal.record({"c2": None}, {"8001": State(x=[2])}, [arrived(2), arrived(3)])
         await journal.flushed()
         assert await load(redis) == ({"c1": {"stage": "等待"}}, {"8001": {"x": [2]}})
         assert await stream(redis) == ["c1", "c2", "c3"]
@@ -61,13 +62,16 @@ async def test_nothing_recorded_is_flushed_at_once(redis: Redis) -> None:
         await asyncio.wait_for(journal.flushed(), 1)
 
 
-async def test_later_changes_of_a_value_are_not_seen(redis: Redis) -> None:
-    state = {"n": 1}
+async def test_the_newest_state_is_written(redis: Redis) -> None:
+    state = State(n=1)
     async with Journal(redis) as journal:
         journal.record({"c": state}, {}, [])
         state["n"] = 2
         await journal.flushed()
-    assert (await load(redis))[0] == {"c": {"n": 1}}
+        journal.record({"c": state}, {}, [])
+        journal.record({"c": None}, {"8001": state}, [])
+        await journal.flushed()
+    assert await load(redis) == ({}, {"8001": {"n": 2}})
 
 
 async def test_leaving_writes_what_is_left_and_leaves_no_key_of_its_own(redis: Redis) -> None:
@@ -78,22 +82,32 @@ async def test_leaving_writes_what_is_left_and_leaves_no_key_of_its_own(redis: R
     assert await redis.keys("*") == [EVENTS]
 
 
-async def test_a_value_without_json_form_is_refused_whole(redis: Redis) -> None:
+async def test_an_event_without_json_form_is_refused_with_its_states(redis: Redis) -> None:
     async with Journal(redis) as journal:
+        bad = dataclasses.replace(arrived(2), caller=object())  # type: ignore[arg-type]
         with pytest.raises(TypeError):
-            journal.record({"c": {"x": object()}}, {}, [arrived(1)])
+            journal.record({"c": State(n=1)}, {}, [arrived(1), bad])
         await journal.flushed()
     assert await stream(redis) == []
+    assert await load(redis) == ({}, {})
+
+
+async def test_a_state_without_json_form_holds_nothing_up(redis: Redis) -> None:
+    async with Journal(redis) as journal:
+        journal.record({"c": State(x=object()), "d": State(n=1)}, {}, [arrived(1)])
+        await asyncio.wait_for(journal.flushed(), 2)
+    assert await stream(redis) == ["c1"]
+    assert await load(redis) == ({"d": {"n": 1}}, {})
 
 
 async def test_redis_killed_and_back_loses_and_doubles_nothing(own_redis: RedisServer) -> None:
     redis = connect(own_redis.url)
     async with Journal(redis) as journal:
-        journal.record({"c": {"n": 0}}, {}, [arrived(0)])
+        journal.record({"c": State(n=0)}, {}, [arrived(0)])
         await journal.flushed()
         own_redis.kill()
         for number in range(1, 51):
-            journal.record({"c": {"n": number}}, {}, [arrived(number)])
+            journal.record({"c": State(n=number)}, {}, [arrived(number)])
         await until(lambda: journal.fault != "")
         assert journal.lag() > 0
         own_redis.start()
@@ -102,6 +116,27 @@ async def test_redis_killed_and_back_loses_and_doubles_nothing(own_redis: RedisS
     assert await stream(redis) == [f"c{n}" for n in range(51)]
     assert (await load(redis))[0] == {"c": {"n": 50}}
     await redis.aclose()
+
+
+async def test_it_tells_what_it_wrote_and_behind_what(redis: Redis) -> None:
+    told: list[tuple[str, list[str]]] = []
+    stream = Stream(redis)
+    async with Journal(
+        redis, wrote=lambda before, new: told.append((before, texts(new)))
+    ) as journal:
+        journal.record({}, {}, [arrived(1), arrived(2)])
+        await journal.flushed()
+        journal.record({"c": State(n=1)}, {}, [])
+        await journal.flushed()
+        last = await stream.last_id()
+        journal.record({}, {}, [arrived(3)])
+        await journal.flushed()
+    everything = texts(await stream.read((0, 0)))
+    assert told == [("0-0", everything[:2]), (last, everything[2:])]
+
+
+def texts(entries: Sequence[Entry]) -> list[str]:
+    return [f"{entry.id} {entry.text}" for entry in entries]
 
 
 async def test_a_lost_answer_does_not_double_events(redis: Redis) -> None:
@@ -155,71 +190,6 @@ async def test_closing_without_redis_ends(own_redis: RedisServer) -> None:
     await redis.aclose()
 
 
-async def test_following_gets_what_comes_later(redis: Redis) -> None:
-    await append_event(redis, arrived(1))
-    news: list[RecordedEvent] = []
-
-    async def listen(after: str) -> None:
-        async for _, event in follow(redis, after):
-            news.append(event)
-
-    start = await last_stream_id(redis)
-    listening = asyncio.create_task(listen(start))
-    await append_event(redis, arrived(2))
-    await redis.xadd(EVENTS, {"event": '{"kind":"FromTheFuture"}'})
-    await redis.xadd(EVENTS, {"event": "no json"})
-    await redis.xadd(EVENTS, {"other": "field"})
-    await append_event(redis, arrived(3))
-    await until(lambda: len(news) == 2)
-    assert news == [arrived(2), arrived(3)]
-    listening.cancel()
-    await asyncio.wait([listening])
-
-
-async def test_a_follower_may_want_some_kinds_alone(redis: Redis) -> None:
-    queued = ContactQueued(
-        at=2.0, contact="c2", queue="order", language="en", priority=0, requires={}
-    )
-    for event in (arrived(1), queued, arrived(3), queued):
-        await append_event(redis, event)
-    news: list[RecordedEvent] = []
-    async for _, event in follow(redis, "0-0", {"ContactQueued"}, linger=0.0):
-        news.append(event)
-        if len(news) == 2:
-            break
-    assert news == [queued, queued]
-
-
-async def test_a_follower_waits_for_redis_to_come_back(own_redis: RedisServer) -> None:
-    redis = connect(own_redis.url)
-    news: list[RecordedEvent] = []
-
-    async def listen() -> None:
-        async for _, event in follow(redis, "$"):
-            news.append(event)
-
-    listening = asyncio.create_task(listen())
-    await until_stream_is_read(redis)
-    await append_event(redis, arrived(1))
-    await until(lambda: len(news) == 1)
-    own_redis.kill()
-    await asyncio.sleep(0.1)
-    own_redis.start()
-    await append_event(redis, arrived(2))
-    await until(lambda: len(news) == 2)
-    listening.cancel()
-    await asyncio.wait([listening])
-    await redis.aclose()
-
-
-async def until_stream_is_read(redis: Redis) -> None:
-    for _ in range(500):
-        if any(client.get("cmd", "").startswith("xread") for client in await redis.client_list()):
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("nobody reads the stream")
-
-
 async def test_append_only_is_told(own_redis: RedisServer) -> None:
     redis = connect(own_redis.url)
     assert await append_only_on(redis)
@@ -255,7 +225,7 @@ async def test_a_cancelled_task_always_ends(redis: Redis) -> None:
 
 async def test_nothing_is_written_before_there_is_a_fencing_number(redis: Redis) -> None:
     async with Journal(redis, fenced=True) as journal:
-        journal.record({"c": {"n": 1}}, {}, [arrived(1)])
+        journal.record({"c": State(n=1)}, {}, [arrived(1)])
         await asyncio.sleep(0.2)
         assert await stream(redis) == []
         await redis.set(FENCING, 7)
@@ -270,10 +240,10 @@ async def test_a_writer_with_an_older_number_is_refused(redis: Redis) -> None:
     journal = Journal(redis, fenced=True, refused=lambda: refused.append(1))
     async with journal:
         journal.fence = 7
-        journal.record({"c": {"by": "old"}}, {}, [arrived(1)])
+        journal.record({"c": State(by="old")}, {}, [arrived(1)])
         await journal.flushed()
         await redis.set(FENCING, 8)  # another controller took over
-        journal.record({"c": {"by": "paused"}}, {"8001": {"x": 1}}, [arrived(2)])
+        journal.record({"c": State(by="paused")}, {"8001": State(x=1)}, [arrived(2)])
         await until(lambda: bool(refused))
         assert "fencing" in journal.fault
         journal.abandon()
@@ -289,16 +259,16 @@ async def test_an_emptied_redis_gets_state_and_events_anew_in_order(
     await redis.set(FENCING, 7)
     async with Journal(redis, fenced=True) as journal:
         journal.fence = 7
-        journal.record({"old": {"n": 1}}, {"8001": {"n": 1}}, [arrived(n) for n in range(5)])
+        journal.record({"old": State(n=1)}, {"8001": State(n=1)}, [arrived(n) for n in range(5)])
         await journal.flushed()
         third = [key for key, _ in await redis.xrange(EVENTS)][2]
         journal.stored(str(third))  # the first three are in SQL
         own_redis.lose_everything()
-        journal.record({"old": None, "new": {"n": 2}}, {}, [arrived(5)])
+        journal.record({"old": None, "new": State(n=2)}, {}, [arrived(5)])
         await until(lambda: journal.fault != "")
         assert not await journal.intact()
         await redis.set(FENCING, 8)
-        await journal.write_anew({"new": {"n": 2}}, {"8001": {"n": 1}}, 8)
+        await journal.write_anew({"new": State(n=2)}, {"8001": State(n=1)}, 8)
         await asyncio.wait_for(journal.flushed(), 10)
         assert await journal.intact()
     assert await stream(redis) == ["c3", "c4", "c5"]
@@ -338,7 +308,7 @@ async def test_what_is_kept_has_a_bound_and_what_is_lost_a_count(
     async with Journal(redis) as journal:
         own_redis.kill()
         for number in range(150):
-            journal.record({"c": {"n": number}}, {}, [arrived(number)])
+            journal.record({"c": State(n=number)}, {}, [arrived(number)])
         assert journal.dropped == 50
         own_redis.start()
         await asyncio.wait_for(journal.flushed(), 10)
