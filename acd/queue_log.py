@@ -8,6 +8,7 @@ Seconds are whole, except RINGNOANSWER's milliseconds. Membership and pauses are
 itself when the mirror changes them, and talks that the fallback queue connected are its own rows.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 
 from telephony.commands import WriteQueueLog
@@ -57,7 +58,8 @@ class QueueLog:
     def __init__(self) -> None:
         self._numbers: dict[str, str] = {}  # contact -> caller's number
         self._waiting: dict[str, _Entry] = {}
-        self._talking: dict[tuple[str, str], _Entry] = {}  # contact and agent
+        self._lengths: Counter[str] = Counter()  # of the queues
+        self._talking: dict[str, dict[str, _Entry]] = {}  # contact -> agent -> entry
         self._passed_on: dict[tuple[str, str], ContactTransferred] = {}
 
     def row(self, event: RecordedEvent) -> WriteQueueLog | None:
@@ -79,25 +81,27 @@ class QueueLog:
                 return self._leave(event)
             case ContactEnded():
                 self._numbers.pop(event.contact, None)
-                for talk in [talk for talk in self._talking if talk[0] == event.contact]:
-                    del self._talking[talk]
+                self._talking.pop(event.contact, None)
         return None
 
     def _enter(self, event: ContactQueued) -> WriteQueueLog:
-        position = 1 + sum(1 for entry in self._waiting.values() if entry.queue == event.queue)
+        if earlier := self._waiting.get(event.contact):
+            self._lengths[earlier.queue] -= 1
+        self._lengths[event.queue] += 1
+        position = self._lengths[event.queue]
         self._waiting[event.contact] = _Entry(event.queue, position)
         return _row(event, "ENTERQUEUE", f"|{self._numbers.get(event.contact, '')}|{position}")
 
     def _connect(self, event: ContactAnswered) -> WriteQueueLog | None:
         entry = self._waiting.get(event.contact) or _Entry(event.queue, 1)
         entry.waited, entry.adopted = round(event.waited), event.adopted
-        self._talking[event.contact, event.agent] = entry
+        self._talking.setdefault(event.contact, {})[event.agent] = entry
         if entry.adopted:
             return None
         return _row(event, "CONNECT", f"{entry.waited}|{event.contact}|0", event.agent)
 
     def _complete(self, event: TalkEnded) -> WriteQueueLog | None:
-        entry = self._talking.pop((event.contact, event.agent), None)
+        entry = self._talking.get(event.contact, {}).pop(event.agent, None)
         passed_on = self._passed_on.pop((event.contact, event.agent), None)
         if entry is None or entry.adopted:
             return None
@@ -119,11 +123,13 @@ class QueueLog:
 
     def _leave(self, event: QueueEntryEnded) -> WriteQueueLog | None:
         entry = self._waiting.pop(event.contact, None)
-        name = _ENDS.get(event.end)
-        if entry is None or name is None:
+        if entry is None:
             return None
-        ahead = sum(1 for other in self._waiting.values() if other.queue == entry.queue)
-        position = min(entry.position, ahead + 1)
+        self._lengths[entry.queue] -= 1
+        name = _ENDS.get(event.end)
+        if name is None:
+            return None
+        position = min(entry.position, self._lengths[entry.queue] + 1)
         words = f"{position}|{entry.position}|{round(event.waited)}"
         if name == "EXITWITHKEY":  # no key when a limit led to the callback
             words = f"{event.note.removeprefix('key:') if event.note[:4] == 'key:' else ''}|{words}"

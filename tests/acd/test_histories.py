@@ -9,6 +9,7 @@ must give the same events and commands.
 import contextlib
 from collections.abc import Callable, Iterator
 
+import orjson
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -16,6 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from acd.company import Company
 from acd.contact import Contact
 from acd.distribution import Distribution
+from acd.domain import Decision
 from acd.routing import obstacle
 from acd.rules import (
     DoNotRoute,
@@ -43,6 +45,8 @@ from telephony.events import (
     Question,
     QueueEntryEnded,
     WireEvent,
+    from_plain,
+    to_plain,
 )
 from tests.acd.naive_routing import could_serve, position, shadow
 from tests.acd.playbook import Playbook, company
@@ -104,6 +108,7 @@ class Recorder(Playbook):
         super().__init__(of)
         self.heard: list[tuple[WireEvent | Question, float]] = []
         self.said: list[object] = []
+        self.stored: list[bytes] = []
         shadow(self.domain)
 
     def tell(self, event: WireEvent | Question) -> NextStep | None:
@@ -111,6 +116,16 @@ class Recorder(Playbook):
         answer = super().tell(event)
         self.said.append(answer)
         return answer
+
+    def take(self, decision: Decision) -> Decision:
+        self.stored += [orjson.dumps(to_plain(event)) for event in decision.events]
+        return super().take(decision)
+
+    def stays(self) -> None:
+        """No event changes after it was recorded, and each is read as it was told: whoever hears
+        of it from memory hears the same as who reads the log.
+        """
+        assert [from_plain(orjson.loads(text)) for text in self.stored] == self.events
 
     def again(self) -> None:
         """The same input gives the same events and answers."""
@@ -136,6 +151,7 @@ class Histories(RuleBasedStateMachine):
         self.calls = 0
 
     def teardown(self) -> None:
+        self.book.stays()
         self.book.again()
 
     def with_stage(self, pick: int, act: Callable[[str], object], *stages: CallStage) -> None:

@@ -76,3 +76,24 @@ def test_who_overflows_or_is_refused_has_left_the_queue() -> None:
         "c2|presale|NONE|ENTERQUEUE||1|2",
         "c2|presale|NONE|EXITEMPTY|2|2|0",
     ]
+
+
+def test_a_place_counts_who_is_there_and_nothing_is_remembered_of_who_has_gone() -> None:
+    book = Playbook()
+    for contact in ("c1", "c2", "c3"):
+        book.call(contact)
+    book.pass_(30)
+    book.caller_hangs_up("c1")
+    book.ready("8001")
+    book.answer("c2")
+    book.pass_(5)
+    book.caller_hangs_up("c2")
+    book.call("c4")
+    for contact in ("c3", "c4"):
+        book.caller_hangs_up(contact)
+    entered = [row.rpartition("|")[2] for row in rows(book) if "|ENTERQUEUE|" in row]
+    assert entered == ["1", "2", "3", "2"]
+    log = QueueLog()
+    for event in book.events:
+        log.row(event)
+    assert not any(value for value in (log._numbers, log._waiting, log._talking, +log._lengths))
