@@ -131,7 +131,7 @@ class Settings(BaseSettings):
     @property
     def effective_database_url(self) -> str:
         """The database to use: `database_url`, else SQLite in the state folder."""
-        return self.database_url or f"sqlite+aiosqlite:///{self.state / 'huawu.db'}"
+        return self.database_url or f"sqlite:///{self.state / 'huawu.db'}"
 
     @property
     def run_dir(self) -> Path:

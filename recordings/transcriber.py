@@ -333,7 +333,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         TranscriberSettings(
             recordings=folder / "recordings",
             models=folder / "models",
-            database_url=options.database or f"sqlite+aiosqlite:///{folder / 'huawu.db'}",
+            database_url=options.database or f"sqlite:///{folder / 'huawu.db'}",
             redis_url=options.redis or f"unix://{folder / 'run' / 'redis.sock'}",
             threads=options.threads,
         )

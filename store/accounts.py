@@ -47,8 +47,7 @@ class Accounts:
             AccountExistsError: the name is taken.
         """
         try:
-            async with self._database.write() as connection:
-                await connection.execute(insert(accounts).values(**asdict(account)))
+            await self._database.change(insert(accounts).values(**asdict(account)))
         except IntegrityError as error:
             raise AccountExistsError(
                 f"there is already an account named {account.name!r}"
@@ -56,16 +55,12 @@ class Accounts:
 
     async def get(self, name: str) -> Account | None:
         """The account of that name."""
-        async with self._database.read() as connection:
-            row = (
-                await connection.execute(select(accounts).where(accounts.c.name == name))
-            ).first()
+        row = await self._database.first(select(accounts).where(accounts.c.name == name))
         return None if row is None else _account(row)
 
     async def all(self) -> list[Account]:
         """Every account, by name."""
-        async with self._database.read() as connection:
-            rows = (await connection.execute(select(accounts).order_by(accounts.c.name))).all()
+        rows = await self._database.rows(select(accounts).order_by(accounts.c.name))
         return [_account(row) for row in rows]
 
     async def set_password_hash(self, name: str, password_hash: str) -> bool:
@@ -82,16 +77,11 @@ class Accounts:
 
     async def remove(self, name: str) -> bool:
         """Delete an account; False when there is no such account."""
-        async with self._database.write() as connection:
-            result = await connection.execute(delete(accounts).where(accounts.c.name == name))
-        return bool(result.rowcount)
+        return bool(await self._database.change(delete(accounts).where(accounts.c.name == name)))
 
     async def _change(self, name: str, **values: Any) -> bool:
-        async with self._database.write() as connection:
-            result = await connection.execute(
-                update(accounts).where(accounts.c.name == name).values(**values)
-            )
-        return bool(result.rowcount)
+        named = update(accounts).where(accounts.c.name == name)
+        return bool(await self._database.change(named.values(**values)))
 
 
 def _account(row: Row[Any]) -> Account:

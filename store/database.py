@@ -1,27 +1,28 @@
 """The SQL database behind every durable record: one engine, opened the same way everywhere.
 
 SQLite is the default; PostgreSQL is meant when the address says so. Both are spoken to through
-SQLAlchemy's asyncio engine, and no module outside this room knows which one it is.
+SQLAlchemy, and no module outside this room knows which one it is.
 """
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
 
 import orjson
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import event, text
-from sqlalchemy.engine import URL, Connection, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy import Executable, Row, create_engine, event, text
+from sqlalchemy.engine import URL, Connection, Engine, make_url
+from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _SQLITE_BUSY_MS = 5_000
+_SQLITE_THREADS = 8  # work at once; a report that takes long must not hold up what is short
 # Any constant will do; two programs that migrate at once must only agree on it.
 _POSTGRES_MIGRATION_LOCK = 0x4855_4157
 # A third of what storing an event cost was its text.
@@ -39,89 +40,122 @@ _POSTGRESQL: dict[str, Any] = {
 }
 
 
+_READS: dict[str, Any] = {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True}
+#: Ways to name a database -> the driver's name.
+_NAMES = {
+    "sqlite": "sqlite",
+    "sqlite+aiosqlite": "sqlite",  # as addresses were written before
+    "postgresql": "postgresql+asyncpg",
+    "postgresql+asyncpg": "postgresql+asyncpg",
+    "postgres": "postgresql+asyncpg",
+}
+
+T = TypeVar("T")
+AnyRow: TypeAlias = Row[*tuple[Any, ...]]
+
+
 class DatabaseAddressError(ValueError):
     """The address names a database that we cannot speak to."""
 
 
 class Database:
-    """A pool of connections that write and one of such that read.
+    """Pieces of work on the database, each done whole: away from the event loop, with a plain
+    connection. SQLite does it in a thread, in one go: a statement at a time, as an asyncio driver
+    does it, takes four turns between thread and loop for each.
 
     Close it before the event loop ends.
     """
 
-    def __init__(self, engine: AsyncEngine, reader: AsyncEngine) -> None:
-        self.engine = engine
-        self._reader = reader
+    def __init__(self, writer: Engine | AsyncEngine, reader: Engine | AsyncEngine) -> None:
+        self._writer, self._reader = writer, reader
+        self._threads = ThreadPoolExecutor(_SQLITE_THREADS, thread_name_prefix="sqlite")
 
     @property
     def dialect(self) -> str:
         """``sqlite`` or ``postgresql``."""
-        return self.engine.dialect.name
+        return self._writer.dialect.name
 
-    @contextlib.asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction that is committed at the end, rolled back by an exception.
+    async def write(self, work: Callable[[Connection], T]) -> T:
+        """Do this in a transaction, which is committed at the end and rolled back by an exception.
 
         On SQLite it takes the write lock at its beginning: a transaction that reads first and
         writes later would be refused at once when another process wrote between.
         """
-        async with self.engine.begin() as connection:
-            yield connection
+        return await self._do(self._writer, work)
 
-    @contextlib.asynccontextmanager
-    async def read(self) -> AsyncIterator[AsyncConnection]:
-        """Only reads, and never waits for a writer on either database.
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """Do this, which only reads, and never waits for a writer on either database.
 
         Each statement sees one state of the database, but two of them may see different ones: a
         transaction around a single statement adds more than half to what it costs.
         """
-        async with self._reader.connect() as connection:
-            yield connection
+        return await self._do(self._reader, work)
+
+    async def rows(self, query: Executable) -> Sequence[AnyRow]:
+        """What one statement finds."""
+        return await self.read(lambda connection: connection.execute(query).all())
+
+    async def first(self, query: Executable) -> AnyRow | None:
+        """The first of what one statement finds."""
+        return await self.read(lambda connection: connection.execute(query).first())
+
+    async def change(self, statement: Executable) -> int:
+        """Carry out one statement that writes; returns how many rows it added or changed."""
+        return await self.write(lambda connection: connection.execute(statement).rowcount)
+
+    async def _do(self, engine: Engine | AsyncEngine, work: Callable[[Connection], T]) -> T:
+        if isinstance(engine, AsyncEngine):
+            async with engine.begin() as connection:
+                return await connection.run_sync(work)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, _in_transaction, engine, work)
 
     async def close(self) -> None:
         """Give all connections back."""
-        await self.engine.dispose()
-        await self._reader.dispose()
+        await asyncio.to_thread(self._threads.shutdown)
+        for engine in (self._writer, self._reader):
+            if isinstance(engine, AsyncEngine):
+                await engine.dispose()
+            else:
+                engine.dispose()
+
+
+def _in_transaction(engine: Engine, work: Callable[[Connection], T]) -> T:
+    with engine.begin() as connection:
+        return work(connection)
 
 
 def open_database(url: str) -> Database:
-    """Open ``sqlite[+aiosqlite]:///FILE`` or ``postgresql[+asyncpg]://…``; connects at first use.
+    """Open ``sqlite:///FILE`` or ``postgresql[+asyncpg]://…``; connects at first use.
 
     Raises:
         DatabaseAddressError: the address is malformed, or of another kind of database.
     """
-    address = _with_async_driver(url)
-    sqlite = address.get_backend_name() == "sqlite"
-    options = _JSON if sqlite else _JSON | _POSTGRESQL
-    engine = create_async_engine(address, **options)
-    reader = create_async_engine(
-        address, **options, isolation_level="AUTOCOMMIT", skip_autocommit_rollback=True
-    )
-    if sqlite:
-        if address.database:
-            Path(address.database).parent.mkdir(parents=True, exist_ok=True)
-        for each in (engine, reader):
-            event.listen(each.sync_engine, "connect", _prepare_sqlite)
-        event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    address = _with_driver(url)
+    if address.get_backend_name() == "postgresql":
+        options = _JSON | _POSTGRESQL
+        writer = create_async_engine(address, **options)
+        return Database(writer, create_async_engine(address, **options, **_READS))
+    if address.database:
+        Path(address.database).parent.mkdir(parents=True, exist_ok=True)
+    engine, reader = create_engine(address, **_JSON), create_engine(address, **_JSON, **_READS)
+    for each in (engine, reader):
+        event.listen(each, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
     return Database(engine, reader)
 
 
-def _with_async_driver(url: str) -> URL:
+def _with_driver(url: str) -> URL:
     try:
         address = make_url(url)
     except ArgumentError as error:
         raise DatabaseAddressError("the database address cannot be read") from error
-    drivers = {"sqlite": "aiosqlite", "postgresql": "asyncpg", "postgres": "asyncpg"}
-    backend = address.get_backend_name()
-    if backend not in drivers or address.drivername not in (
-        backend,
-        f"{backend}+{drivers[backend]}",
-    ):
+    names = _NAMES.get(address.drivername)
+    if names is None:
         raise DatabaseAddressError(
             f"{address.drivername!r} is no database we know: use sqlite:///FILE or postgresql://…"
         )
-    name = "postgresql" if backend == "postgres" else backend
-    return address.set(drivername=f"{name}+{drivers[backend]}")
+    return address.set(drivername=names)
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
@@ -161,38 +195,30 @@ async def migrate(url: str) -> None:
     """
     database = open_database(url)
     try:
-        async with _patiently(database) as connection:
-            if database.dialect == "postgresql":
-                await connection.execute(
-                    text("SELECT pg_advisory_xact_lock(:key)"), {"key": _POSTGRES_MIGRATION_LOCK}
-                )
-            await connection.run_sync(_upgrade)
+        await _patiently(database)
     finally:
         await database.close()
 
 
-@contextlib.asynccontextmanager
-async def _patiently(database: Database) -> AsyncIterator[AsyncConnection]:
-    """A write transaction; waits while others turn a new SQLite file into WAL mode.
+async def _patiently(database: Database) -> None:
+    """Upgrade; waits while others turn a new SQLite file into WAL mode.
 
     That switch answers "locked" at once instead of waiting for ``busy_timeout``.
     """
     for attempt in range(20):
         try:
-            connection = await database.engine.connect()
-            break
-        except DBAPIError as error:
+            await database.write(_upgrade)
+            return
+        except OperationalError as error:
             if attempt == 19 or "locked" not in str(error):
                 raise
             await asyncio.sleep(0.1)
-    try:
-        async with connection.begin():
-            yield connection
-    finally:
-        await connection.close()
 
 
 def _upgrade(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        lock = text("SELECT pg_advisory_xact_lock(:key)")
+        connection.execute(lock, {"key": _POSTGRES_MIGRATION_LOCK})
     config = _migration_config()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
@@ -201,8 +227,7 @@ def _upgrade(connection: Connection) -> None:
 async def is_migrated(database: Database) -> bool:
     """Whether the schema is the newest one."""
     newest = ScriptDirectory.from_config(_migration_config()).get_current_head()
-    async with database.read() as connection:
-        return await connection.run_sync(_revision) == newest
+    return await database.read(_revision) == newest
 
 
 def _revision(connection: Connection) -> str | None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 import structlog
-from sqlalchemy import ColumnElement, Row, Select, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, select, tuple_
 from sqlalchemy.dialects import postgresql
 
 from store.database import Database
@@ -54,18 +54,8 @@ class EventLog:
             sqlalchemy.exc.SQLAlchemyError, OSError: the database is locked, full or gone.
         """
         rows = [_row(entry) for entry in entries]
-        async with self._database.write() as connection:
-            if self._database.dialect == "postgresql":
-                names = [column.name for column in events.columns]
-                statement = postgresql.insert(events).on_conflict_do_nothing()
-                for start in range(0, len(rows), _BATCH):
-                    portion = [
-                        dict(zip(names, (*values, orjson.loads(text)), strict=True))
-                        for *values, text in rows[start : start + _BATCH]
-                    ]
-                    await connection.execute(statement, portion)
-            elif rows:  # the driver's own words: SQLAlchemy's take as long again as SQLite itself
-                await connection.exec_driver_sql(_SQLITE_INSERT, rows)
+        if rows:
+            await self._database.write(lambda connection: _insert(connection, rows))
 
     async def of_contact(self, contact: str) -> list[Logged]:
         """The contact's whole history, in order; empty for an unknown contact."""
@@ -125,8 +115,7 @@ class EventLog:
             .where(events.c.kind == "ContactAnswered", events.c.at >= start, events.c.at < end)
             .order_by(events.c.at)
         )
-        async with self._database.read() as connection:
-            return [(row[0], row[1], row[2]) for row in (await connection.execute(found)).all()]
+        return [(row[0], row[1], row[2]) for row in await self._database.rows(found)]
 
     async def latest_contacts(self, limit: int, before: float | None = None) -> list[str]:
         """Ids of the contacts that arrived last (before ``before``), the newest first."""
@@ -134,8 +123,8 @@ class EventLog:
         if before is not None:
             chosen = chosen.where(events.c.at < before)
         newest_first = chosen.order_by(events.c.at.desc(), events.c.stream_seq.desc()).limit(limit)
-        async with self._database.read() as connection:
-            return list(dict.fromkeys((await connection.execute(newest_first)).scalars()))
+        rows = await self._database.rows(newest_first)
+        return list(dict.fromkeys(row.contact for row in rows))
 
     async def latest_contacts_of(
         self, agent: str, limit: int, before: float | None = None
@@ -148,8 +137,7 @@ class EventLog:
         newest_first = chosen.group_by(events.c.contact).order_by(offered.desc()).limit(limit)
         if before is not None:
             newest_first = newest_first.having(offered < before)
-        async with self._database.read() as connection:
-            return [(row[0], row[1]) for row in (await connection.execute(newest_first)).all()]
+        return [(row[0], row[1]) for row in await self._database.rows(newest_first)]
 
     async def last_id(self) -> str:
         """Id of the newest event, ``0-0`` when there is none."""
@@ -158,8 +146,7 @@ class EventLog:
             .order_by(events.c.stream_ms.desc(), events.c.stream_seq.desc())
             .limit(1)
         )
-        async with self._database.read() as connection:
-            row = (await connection.execute(newest)).first()
+        row = await self._database.first(newest)
         return START if row is None else f"{row.stream_ms}-{row.stream_seq}"
 
     async def after(self, stream_id: str, limit: int = 1_000) -> list[Logged]:
@@ -175,9 +162,23 @@ class EventLog:
         return await self._fetch(_in_order().where(behind, _among(kinds)).limit(limit))
 
     async def _fetch(self, query: Select[Any]) -> list[Logged]:
-        async with self._database.read() as connection:
-            rows = (await connection.execute(query)).all()
+        rows = await self._database.rows(query)
         return [entry for entry in map(_entry, rows) if entry is not None]
+
+
+def _insert(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+    if connection.dialect.name == "sqlite":
+        # The driver's own words: SQLAlchemy's take as long again as SQLite itself.
+        connection.exec_driver_sql(_SQLITE_INSERT, list(rows))
+        return
+    names = [column.name for column in events.columns]
+    statement = postgresql.insert(events).on_conflict_do_nothing()
+    for start in range(0, len(rows), _BATCH):
+        portion = [
+            dict(zip(names, (*values, orjson.loads(text)), strict=True))
+            for *values, text in rows[start : start + _BATCH]
+        ]
+        connection.execute(statement, portion)
 
 
 def _in_order() -> Select[Any]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 
 from store.database import Database
 from store.schema import outbox
@@ -61,15 +61,15 @@ class OutboxStore:
             state=LetterState.PENDING, attempts=0, next_at=now, made_at=now, ended_at=0.0,
             fault="",
         )  # fmt: skip
-        async with self._database.write() as connection:
-            return int((await connection.execute(statement.returning(_columns.id))).scalar_one())
+        made = statement.returning(_columns.id)
+        return await self._database.write(lambda connection: connection.execute(made).scalar_one())
 
     async def count_for(self, recipient: str, *, since: float) -> int:
         """How many messages were made for a recipient since then."""
         query = select(func.count()).select_from(outbox)
         query = query.where(_columns.recipient == recipient, _columns.made_at >= since)
-        async with self._database.read() as connection:
-            return int((await connection.execute(query)).scalar_one())
+        ((count,),) = await self._database.rows(query)
+        return int(count)
 
     async def claim(self, way: str, *, now: float, lease: float, most: int) -> Sequence[Letter]:
         """Undertake the messages that are due, the oldest first; others may after ``lease`` s.
@@ -80,14 +80,18 @@ class OutboxStore:
             _columns.way == way, _columns.state == LetterState.PENDING, _columns.next_at <= now
         )
         oldest = due.order_by(_columns.next_at, _columns.id).limit(most)
-        async with self._database.write() as connection:
+
+        def undertake(connection: Connection) -> Sequence[Row[Any]]:
             # FOR UPDATE is PostgreSQL's; SQLite has locked the whole file by now.
-            rows = (await connection.execute(oldest.with_for_update(skip_locked=True))).all()
-            await connection.execute(
+            rows = connection.execute(oldest.with_for_update(skip_locked=True)).all()
+            connection.execute(
                 update(outbox)
                 .where(_columns.id.in_([row.id for row in rows]))
                 .values(attempts=_columns.attempts + 1, next_at=now + lease)
             )
+            return rows
+
+        rows = await self._database.write(undertake)
         return [_letter(row, attempts=row.attempts + 1, next_at=now + lease) for row in rows]
 
     async def end(self, letter: int, state: LetterState, *, now: float, fault: str = "") -> None:
@@ -103,19 +107,16 @@ class OutboxStore:
         query = select(func.min(_columns.next_at)).where(
             _columns.way == way, _columns.state == LetterState.PENDING
         )
-        async with self._database.read() as connection:
-            due: float | None = (await connection.execute(query)).scalar()
-        return due
+        ((due,),) = await self._database.rows(query)
+        return None if due is None else float(due)
 
     async def newest(self, limit: int = 100) -> list[Letter]:
         """The messages made last, the newest first."""
         query = select(outbox).order_by(_columns.id.desc()).limit(limit)
-        async with self._database.read() as connection:
-            return [_letter(row) for row in await connection.execute(query)]
+        return [_letter(row) for row in await self._database.rows(query)]
 
     async def _change(self, letter: int, **values: Any) -> None:
-        async with self._database.write() as connection:
-            await connection.execute(update(outbox).where(_columns.id == letter).values(**values))
+        await self._database.change(update(outbox).where(_columns.id == letter).values(**values))
 
 
 def _letter(row: Row[Any], **changed: Any) -> Letter:

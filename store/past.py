@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from store.database import Database
@@ -45,9 +45,7 @@ class PastStore:
             .where(past_contacts.c.ended > moment)
             .order_by(past_contacts.c.ended)
         )
-        async with self._database.read() as connection:
-            rows = (await connection.execute(query)).mappings().all()
-        return [PastContact(**row) for row in rows]
+        return [PastContact(**row._mapping) for row in await self._database.rows(query)]
 
     async def unfinished(self) -> list[tuple[str, str]]:
         """Callers with tasks that are not done, and the queues of these."""
@@ -55,8 +53,7 @@ class PastStore:
         query = select(tasks.c.caller, tasks.c.queue).where(
             tasks.c.state.in_(unfinished), tasks.c.caller != ""
         )
-        async with self._database.read() as connection:
-            return [(row.caller, row.queue) for row in await connection.execute(query)]
+        return [(row.caller, row.queue) for row in await self._database.rows(query)]
 
     async def surveyed_since(self, caller: str, now: float, days: int) -> bool:
         """Was the caller with this plain number asked for a score within so many days?"""
@@ -70,16 +67,14 @@ class PastStore:
             )
             .limit(1)
         )
-        async with self._database.read() as connection:
-            return (await connection.execute(asked)).first() is not None
+        return await self._database.first(asked) is not None
 
     # -- how far the log was read ----------------------------------------------------------------
 
     async def read_until(self, name: str) -> str | None:
         """Id of the last event that this follower has taken in; None when it never began."""
         query = select(progress).where(progress.c.name == name)
-        async with self._database.read() as connection:
-            row = (await connection.execute(query)).first()
+        row = await self._database.first(query)
         return f"{row.stream_ms}-{row.stream_seq}" if row else None
 
     async def take_in(
@@ -94,15 +89,16 @@ class PastStore:
         begun = self._insert(progress).values(name=name, **mark)
         known = self._insert(past_contacts)
         replaced = {column.name: known.excluded[column.name] for column in past_contacts.c}
-        async with self._database.write() as connection:
+
+        def write(connection: Connection) -> None:
             if contacts:
-                await connection.execute(
+                connection.execute(
                     known.on_conflict_do_update(index_elements=["contact"], set_=replaced),
                     [{name: getattr(contact, name) for name in replaced} for contact in contacts],
                 )
-            await connection.execute(
-                begun.on_conflict_do_update(index_elements=["name"], set_=mark)
-            )
+            connection.execute(begun.on_conflict_do_update(index_elements=["name"], set_=mark))
+
+        await self._database.write(write)
 
     def _insert(self, table: Any) -> Any:
         dialect: Any = postgresql if self._database.dialect == "postgresql" else sqlite

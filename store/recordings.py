@@ -9,9 +9,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.database import Database
 from store.schema import recordings, transcription_jobs, transcripts
@@ -100,12 +99,15 @@ class RecordingStore:
             "attempts": 0,
             "made_at": now,
         }
-        async with self._database.write() as connection:
-            statement = self._insert(recordings).values(**asdict(recording))
-            filed = await connection.execute(statement.on_conflict_do_nothing())
-            if filed.rowcount and transcribe:
-                await connection.execute(insert(transcription_jobs).values(**job))
-        return bool(filed.rowcount)
+        statement = self._insert(recordings).values(**asdict(recording))
+
+        def write(connection: Connection) -> bool:
+            filed = connection.execute(statement.on_conflict_do_nothing()).rowcount
+            if filed and transcribe:
+                connection.execute(insert(transcription_jobs).values(**job))
+            return bool(filed)
+
+        return await self._database.write(write)
 
     async def file_message(
         self, contact: str, folder: str, *, language: str, seconds: float, at: float, now: float
@@ -131,8 +133,7 @@ class RecordingStore:
     async def of_contact(self, contact: str) -> list[Recording]:
         """The contact's recordings, in the order of its offers."""
         query = select(recordings).where(recordings.c.contact == contact)
-        async with self._database.read() as connection:
-            rows = (await connection.execute(query.order_by(recordings.c.offer))).all()
+        rows = await self._database.rows(query.order_by(recordings.c.offer))
         return [_recording(row) for row in rows]
 
     async def get(self, contact: str, offer: int) -> Recording | None:
@@ -142,17 +143,15 @@ class RecordingStore:
     async def transcripts(self, contact: str) -> list[Transcript]:
         """The texts of all talks of a contact; of each the agent's leg, then the customer's."""
         query = select(transcripts).where(transcripts.c.contact == contact)
-        async with self._database.read() as connection:
-            rows = await connection.execute(query.order_by(transcripts.c.offer, transcripts.c.leg))
+        rows = await self._database.rows(query.order_by(transcripts.c.offer, transcripts.c.leg))
         fields = [dict(row._mapping) for row in rows]
         return [Transcript(**{**each, "leg": Leg(each["leg"])}) for each in fields]
 
     async def job_state(self, contact: str, offer: int) -> JobState | None:
         """How far the wish for a text is; None when there is none."""
         query = select(_jobs.state).where(_is_job(contact, offer))
-        async with self._database.read() as connection:
-            state = (await connection.execute(query)).scalar()
-        return None if state is None else JobState(state)
+        row = await self._database.first(query)
+        return None if row is None else JobState(row[0])
 
     # -- for workers ---------------------------------------------------------------------------
 
@@ -166,15 +165,15 @@ class RecordingStore:
             and_(_jobs.state == JobState.RUNNING, _jobs.claimed_at < now - lease),
         )
         oldest = select(transcription_jobs).where(free).order_by(_jobs.made_at).limit(1)
-        async with self._database.read() as connection:  # spares SQLite's write lock when idle
-            if (await connection.execute(oldest)).first() is None:
-                return None
-        async with self._database.write() as connection:
+        if await self._database.first(oldest) is None:  # spares SQLite's write lock when idle
+            return None
+
+        def undertake(connection: Connection) -> Claim | None:
             # FOR UPDATE is PostgreSQL's; SQLite has locked the whole file by now.
-            job = (await connection.execute(oldest.with_for_update(skip_locked=True))).first()
+            job = connection.execute(oldest.with_for_update(skip_locked=True)).first()
             if job is None:
                 return None
-            await connection.execute(
+            connection.execute(
                 update(transcription_jobs)
                 .where(_is_job(job.contact, job.offer))
                 .values(
@@ -184,8 +183,13 @@ class RecordingStore:
                     attempts=job.attempts + 1,
                 )
             )
-            recording = await self._recording(connection, job.contact, job.offer)
-        return Claim(recording=recording, attempts=job.attempts + 1)
+            filed = select(recordings).where(
+                recordings.c.contact == job.contact, recordings.c.offer == job.offer
+            )
+            recording = _recording(connection.execute(filed).one())
+            return Claim(recording=recording, attempts=job.attempts + 1)
+
+        return await self._database.write(undertake)
 
     async def renew(self, worker: str, contact: str, offer: int, *, now: float) -> bool:
         """Say that the worker still lives; False when the job is no longer its own."""
@@ -195,8 +199,7 @@ class RecordingStore:
     async def workers(self) -> list[str]:
         """Who works on something just now, or died while doing so."""
         query = select(_jobs.claimed_by).where(_jobs.state == JobState.RUNNING).distinct()
-        async with self._database.read() as connection:
-            return list((await connection.execute(query)).scalars())
+        return [row[0] for row in await self._database.rows(query)]
 
     async def release(self, workers: Collection[str]) -> bool:
         """Give back what these workers undertook; True when there was anything."""
@@ -214,25 +217,15 @@ class RecordingStore:
             if column.name not in key
         }
         upsert = statement.on_conflict_do_update(index_elements=key, set_=replaced)
-        async with self._database.write() as connection:
-            await connection.execute(upsert, rows)
+        await self._database.write(lambda connection: connection.execute(upsert, rows))
 
     async def end_job(self, contact: str, offer: int, state: JobState) -> None:
         """The text is there, or never will be."""
         await self._change(_is_job(contact, offer), state=state, claimed_by="")
 
     async def _change(self, which: ColumnElement[bool], **values: Any) -> bool:
-        async with self._database.write() as connection:
-            result = await connection.execute(
-                update(transcription_jobs).where(which).values(**values)
-            )
-        return bool(result.rowcount)
-
-    async def _recording(self, connection: AsyncConnection, contact: str, offer: int) -> Recording:
-        query = select(recordings).where(
-            recordings.c.contact == contact, recordings.c.offer == offer
-        )
-        return _recording((await connection.execute(query)).one())
+        jobs = update(transcription_jobs).where(which)
+        return bool(await self._database.change(jobs.values(**values)))
 
     def _insert(self, table: Any) -> Any:
         dialect = postgresql if self._database.dialect == "postgresql" else sqlite

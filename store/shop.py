@@ -9,9 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
-from sqlalchemy import Table, case, delete, insert, select, update
+from sqlalchemy import Connection, Table, case, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.database import Database
 from store.schema import shop_applications, shop_customers, shop_orders, shop_promotions
@@ -95,27 +94,28 @@ class ShopStore:
         customers: Sequence[ShopCustomer] = (),
     ) -> None:
         """Take up what a file says. An order's first application is filed once."""
-        async with self._database.write() as connection:
-            await self._upsert(connection, shop_orders, [*map(asdict, orders)], kept=_CALLERS)
+
+        def write(connection: Connection) -> None:
+            self._upsert(connection, shop_orders, [*map(asdict, orders)], kept=_CALLERS)
             for application in applications:
-                if await _newest(connection, application.number) is None:
-                    await _add(connection, application)
-            await connection.execute(delete(shop_promotions))
+                if _newest(connection, application.number) is None:
+                    _add(connection, application)
+            connection.execute(delete(shop_promotions))
             if promotions:
-                await connection.execute(insert(shop_promotions), [*map(asdict, promotions)])
-            await self._upsert(connection, shop_customers, [*map(asdict, customers)])
+                connection.execute(insert(shop_promotions), [*map(asdict, promotions)])
+            self._upsert(connection, shop_customers, [*map(asdict, customers)])
+
+        await self._database.write(write)
 
     async def order(self, number: str) -> Order | None:
         """The order with this number."""
-        async with self._database.read() as connection:
-            return await _order(connection, number)
+        return await self._database.read(lambda connection: _order(connection, number))
 
     async def orders_of(self, phone: str, limit: int = 20) -> list[str]:
         """The numbers of the orders of a telephone number, the latest first."""
         query = select(_orders.number).where(_orders.phone == phone)
         query = query.order_by(_orders.placed_at.desc(), _orders.number).limit(limit)
-        async with self._database.read() as connection:
-            return list((await connection.execute(query)).scalars())
+        return [row.number for row in await self._database.rows(query)]
 
     async def note_wrong_try(self, number: str, *, now: float, within: float) -> None:
         """Somebody gave wrong digits for an order; tries older than ``within`` s are forgotten."""
@@ -124,22 +124,18 @@ class ShopStore:
             "wrong_tries": case((old, 1), else_=_orders.wrong_tries + 1),
             "wrong_since": case((old, now), else_=_orders.wrong_since),
         }
-        async with self._database.write() as connection:
-            await connection.execute(
-                update(shop_orders).where(_orders.number == number).values(**values)
-            )
+        order = update(shop_orders).where(_orders.number == number)
+        await self._database.change(order.values(**values))
 
     async def application(self, serial: int) -> Application | None:
         """The application with this serial number."""
         query = select(shop_applications).where(_applications.serial == serial)
-        async with self._database.read() as connection:
-            row = (await connection.execute(query)).first()
+        row = await self._database.first(query)
         return None if row is None else Application(**dict(row._mapping))
 
     async def application_of(self, number: str) -> Application | None:
         """The newest application for an order."""
-        async with self._database.read() as connection:
-            return await _newest(connection, number)
+        return await self._database.read(lambda connection: _newest(connection, number))
 
     async def apply(
         self,
@@ -149,42 +145,45 @@ class ShopStore:
         """Let ``judge`` see the order and its newest application, and file ``wanted`` on a True.
 
         Returns what it said, with the application that is the newest now. The order must exist.
+        ``judge`` is called while the order is held, in the thread of the database.
         """
-        async with self._database.write() as connection:
-            order = await _order(connection, wanted.number, hold=True)
+
+        def write(connection: Connection) -> tuple[_Judgement, Application | None]:
+            order = _order(connection, wanted.number, hold=True)
             assert order is not None, "orders are never deleted"
-            newest = await _newest(connection, wanted.number)
+            newest = _newest(connection, wanted.number)
             judgement, allowed = judge(order, newest)
-            if allowed:
-                newest = await _add(connection, wanted)
-        return judgement, newest
+            return judgement, _add(connection, wanted) if allowed else newest
+
+        return await self._database.write(write)
 
     async def ask_invoice(self, number: str, title: str) -> str:
         """Note that an invoice is wanted; returns the title of the one asked for first."""
-        async with self._database.write() as connection:
-            free = (_orders.number == number) & (_orders.invoice == "")
-            await connection.execute(update(shop_orders).where(free).values(invoice=title))
-            query = select(_orders.invoice).where(_orders.number == number)
-            return str((await connection.execute(query)).scalar_one())
+        free = (_orders.number == number) & (_orders.invoice == "")
+        query = select(_orders.invoice).where(_orders.number == number)
+
+        def write(connection: Connection) -> str:
+            connection.execute(update(shop_orders).where(free).values(invoice=title))
+            return str(connection.execute(query).scalar_one())
+
+        return await self._database.write(write)
 
     async def promotions(self, now: float) -> list[Promotion]:
         """What is on offer at a moment, what ends first first."""
         columns = shop_promotions.c
         query = select(shop_promotions).where(columns.since_at <= now, columns.until_at > now)
-        async with self._database.read() as connection:
-            rows = await connection.execute(query.order_by(columns.until_at, columns.name))
+        rows = await self._database.rows(query.order_by(columns.until_at, columns.name))
         return [Promotion(**dict(row._mapping)) for row in rows]
 
     async def customer(self, phone: str) -> ShopCustomer | None:
         """The customer with this telephone number."""
         query = select(shop_customers).where(shop_customers.c.phone == phone)
-        async with self._database.read() as connection:
-            row = (await connection.execute(query)).first()
+        row = await self._database.first(query)
         return None if row is None else ShopCustomer(**dict(row._mapping))
 
-    async def _upsert(
+    def _upsert(
         self,
-        connection: AsyncConnection,
+        connection: Connection,
         table: Table,
         rows: Sequence[dict[str, Any]],
         kept: Sequence[str] = (),
@@ -196,26 +195,26 @@ class ShopStore:
         statement = dialect.insert(table)
         keys = [column.name for column in table.primary_key]
         replaced = {name: statement.excluded[name] for name in rows[0].keys() - {*keys, *kept}}
-        await connection.execute(
+        connection.execute(
             statement.on_conflict_do_update(index_elements=keys, set_=replaced), rows
         )
 
 
-async def _order(connection: AsyncConnection, number: str, *, hold: bool = False) -> Order | None:
+def _order(connection: Connection, number: str, *, hold: bool = False) -> Order | None:
     query = select(shop_orders).where(_orders.number == number)
     # FOR UPDATE is PostgreSQL's; SQLite has locked the whole file by now.
-    row = (await connection.execute(query.with_for_update() if hold else query)).first()
+    row = connection.execute(query.with_for_update() if hold else query).first()
     return None if row is None else Order(**dict(row._mapping))
 
 
-async def _newest(connection: AsyncConnection, number: str) -> Application | None:
+def _newest(connection: Connection, number: str) -> Application | None:
     query = select(shop_applications).where(_applications.number == number)
-    row = (await connection.execute(query.order_by(_applications.serial.desc()).limit(1))).first()
+    row = connection.execute(query.order_by(_applications.serial.desc()).limit(1)).first()
     return None if row is None else Application(**dict(row._mapping))
 
 
-async def _add(connection: AsyncConnection, application: Application) -> Application:
+def _add(connection: Connection, application: Application) -> Application:
     values = {name: value for name, value in asdict(application).items() if name != "serial"}
     statement = insert(shop_applications).values(**values).returning(_applications.serial)
-    serial = (await connection.execute(statement)).scalar_one()
+    serial = connection.execute(statement).scalar_one()
     return Application(serial=serial, **values)

@@ -90,9 +90,7 @@ class TaskStore:
         """Keep a new task; False when it is there already, which is then left as it is."""
         dialect: Any = postgresql if self._database.dialect == "postgresql" else sqlite
         statement = dialect.insert(tasks).values(**asdict(task)).on_conflict_do_nothing()
-        async with self._database.write() as connection:
-            added = await connection.execute(statement)
-        return bool(added.rowcount)
+        return bool(await self._database.change(statement))
 
     async def get(self, task: str) -> Task | None:
         """One task."""
@@ -124,8 +122,7 @@ class TaskStore:
     ) -> int:
         """How many are due that nobody has in hand; ``queues`` None is all."""
         chosen = select(func.count()).where(_due(now, queues, (TaskState.OPEN,), kinds))
-        async with self._database.read() as connection:
-            return int((await connection.execute(chosen)).scalar_one())
+        return await self._count(chosen)
 
     async def change(
         self,
@@ -212,21 +209,20 @@ class TaskStore:
         chosen = select(func.count()).where(
             _t.caller == caller, _t.kind == kind.value, _t.created > since
         )
-        async with self._database.read() as connection:
-            return int((await connection.execute(chosen)).scalar_one())
+        return await self._count(chosen)
 
     async def _change(self, which: ColumnElement[bool], values: dict[str, Any]) -> bool:
-        async with self._database.write() as connection:
-            changed = await connection.execute(update(tasks).where(which).values(**values))
-        return bool(changed.rowcount)
+        return bool(await self._database.change(update(tasks).where(which).values(**values)))
+
+    async def _count(self, query: Select[Any]) -> int:
+        ((count,),) = await self._database.rows(query)
+        return int(count)
 
     async def _tasks(self, query: Select[Any]) -> Sequence[Task]:
-        async with self._database.read() as connection:
-            return [_task(row) for row in (await connection.execute(query)).all()]
+        return [_task(row) for row in await self._database.rows(query)]
 
     async def _texts(self, query: Select[Any]) -> Sequence[TaskText]:
-        async with self._database.read() as connection:
-            return [_text(row) for row in (await connection.execute(query)).all()]
+        return [_text(row) for row in await self._database.rows(query)]
 
 
 def _due(

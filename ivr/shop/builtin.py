@@ -184,7 +184,7 @@ class BuiltInShop:
     async def _apply(self, order: Order, arguments: Mapping[str, str]) -> _Said:
         kind = cast(ApplicationKind, arguments["kind"])
         reason = cast(Reason, arguments["reason"])
-        rules, now = self._rules(), self._now()
+        rules, now, today = self._rules(), self._now(), self._today()
 
         def judge(held: Order, newest: Application | None) -> tuple[_Said | str, bool]:
             if newest is not None and newest.state not in _ENDED:
@@ -195,7 +195,7 @@ class BuiltInShop:
                     application=application_number(newest.serial), kind=other
                 )
                 return ("already_applied", before), False
-            decision = may_apply(rules, self._facts(held), kind, reason, self._today())
+            decision = may_apply(rules, self._facts(held), kind, reason, today)
             return (_refused(decision), False) if decision.refused else ("accepted", True)
 
         wanted = Application(

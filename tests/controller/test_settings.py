@@ -27,7 +27,7 @@ def test_defaults_need_no_file(tmp_path: Path) -> None:
     settings = load_settings(root=tmp_path)
     assert settings.web_port == 8080
     assert settings.effective_redis_url == f"unix://{tmp_path}/state/run/redis.sock"
-    assert settings.effective_database_url == f"sqlite+aiosqlite:///{tmp_path}/state/huawu.db"
+    assert settings.effective_database_url == f"sqlite:///{tmp_path}/state/huawu.db"
     assert settings.private_redis
     assert settings.web_url == "http://127.0.0.1:8080"
 

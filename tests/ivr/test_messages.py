@@ -139,8 +139,7 @@ async def test_a_flood_to_one_recipient_is_stopped(store: OutboxStore) -> None:
 
 
 async def test_no_database_is_no_message(store: OutboxStore, database: Database) -> None:
-    async with database.write() as connection:
-        await connection.execute(text("DROP TABLE outbox"))
+    await database.change(text("DROP TABLE outbox"))
     with pytest.raises(Unavailable, match="database"):
         await outbox_of(store).send(message())
 

@@ -1,14 +1,17 @@
 """Opening and migrating databases."""
 
 import asyncio
+import contextlib
 import subprocess
 import sys
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import insert, select, text
+from sqlalchemy import Connection, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from store.database import (
@@ -22,12 +25,11 @@ from store.schema import accounts, metadata, transcripts
 
 
 async def test_migrations_and_tables_agree(database: Database) -> None:
-    async with database.read() as connection:
-        differences = await connection.run_sync(
-            lambda sync: compare_metadata(
-                MigrationContext.configure(sync, opts={"compare_type": True}), metadata
-            )
+    differences = await database.read(
+        lambda connection: compare_metadata(
+            MigrationContext.configure(connection, opts={"compare_type": True}), metadata
         )
+    )
     assert differences == []
 
 
@@ -38,7 +40,7 @@ async def test_migrating_twice_changes_nothing(database: Database, database_url:
 
 
 async def test_a_new_file_is_not_migrated(tmp_path: Path) -> None:
-    database = open_database(f"sqlite+aiosqlite:///{tmp_path}/folder/new.db")
+    database = open_database(f"sqlite:///{tmp_path}/folder/new.db")
     assert not await is_migrated(database)
     await database.close()
 
@@ -55,20 +57,14 @@ def test_several_programs_may_migrate_a_new_file_at_once(tmp_path: Path) -> None
 
 
 async def test_an_exception_rolls_back(database: Database) -> None:
-    with pytest.raises(RuntimeError):
-        await _add_account_and_fail(database)
-    async with database.read() as connection:
-        assert (await connection.execute(select(accounts))).all() == []
-
-
-async def _add_account_and_fail(database: Database) -> None:
-    async with database.write() as connection:
-        await connection.execute(
-            insert(accounts).values(
-                name="a", role="admin", password_hash="", agent="", disabled=False
-            )
-        )
+    def add_account_and_fail(connection: Connection) -> None:
+        values = {"name": "a", "role": "admin", "password_hash": "", "agent": "", "disabled": False}
+        connection.execute(insert(accounts).values(**values))
         raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await database.write(add_account_and_fail)
+    assert await database.rows(select(accounts)) == []
 
 
 async def test_rows_must_keep_the_rules_of_the_tables(database: Database) -> None:
@@ -77,22 +73,61 @@ async def test_rows_must_keep_the_rules_of_the_tables(database: Database) -> Non
         "text": "", "segments": [], "fault": "", "made_at": 0.0,
     }  # fmt: skip
     with pytest.raises(IntegrityError):
-        async with database.write() as connection:
-            await connection.execute(insert(transcripts).values(**orphan))
+        await database.change(insert(transcripts).values(**orphan))
 
 
-async def test_a_reader_does_not_wait_for_a_writer(database: Database) -> None:
-    async with database.write() as writing:
-        await writing.execute(text("DELETE FROM accounts"))
-        async with database.read() as reading:
-            assert (await reading.execute(select(accounts))).all() == []
+@pytest.fixture
+async def sqlite(tmp_path: Path) -> AsyncIterator[Database]:
+    """A database whose work can be held up in its thread."""
+    url = f"sqlite:///{tmp_path}/held_up.db"
+    await migrate(url)
+    opened = open_database(url)
+    yield opened
+    await opened.close()
 
 
-async def test_a_writer_does_not_wait_for_a_reader(database: Database) -> None:
-    async with database.read() as reading:
-        await reading.execute(select(accounts))
-        async with asyncio.timeout(3), database.write() as writing:
-            await writing.execute(text("DELETE FROM accounts"))
+@contextlib.asynccontextmanager
+async def held_up(
+    do: Callable[[Callable[[Connection], None]], Awaitable[None]],
+) -> AsyncIterator[None]:
+    """Inside of the block a piece of work has begun and is not over."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    def work(connection: Connection) -> None:
+        connection.execute(delete(accounts) if do.__name__ == "write" else select(accounts))
+        begun.set()
+        assert go_on.wait(10)
+
+    task = asyncio.ensure_future(do(work))
+    assert await asyncio.to_thread(begun.wait, 10)
+    try:
+        yield
+    finally:
+        go_on.set()
+        await task
+
+
+async def test_a_reader_does_not_wait_for_a_writer(sqlite: Database) -> None:
+    async with held_up(sqlite.write), asyncio.timeout(3):
+        assert await sqlite.rows(select(accounts)) == []
+
+
+async def test_a_writer_does_not_wait_for_a_reader(sqlite: Database) -> None:
+    async with held_up(sqlite.read), asyncio.timeout(3):
+        await sqlite.change(delete(accounts))
+
+
+async def test_the_loop_goes_on_meanwhile_and_short_work_beside_long(sqlite: Database) -> None:
+    async with held_up(sqlite.read), held_up(sqlite.read), asyncio.timeout(3):
+        assert await sqlite.first(select(accounts)) is None
+
+
+async def test_a_change_says_how_many_rows_it_changed(database: Database) -> None:
+    values = {"role": "admin", "password_hash": "", "agent": "", "disabled": False}
+    for name in ("a", "b"):
+        assert await database.change(insert(accounts).values(name=name, **values)) == 1
+    assert await database.change(delete(accounts)) == 2
+    assert await database.change(delete(accounts)) == 0
 
 
 @pytest.mark.parametrize("url", ["nonsense", "mysql://x/y", "sqlite+pysqlite:///x", ""])

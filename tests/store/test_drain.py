@@ -5,12 +5,14 @@ import sqlite3
 import time
 from pathlib import Path
 
+import pytest
 from redis.asyncio import Redis
 
 from store.database import Database, open_database
 from store.drain import Drain
 from store.event_log import EventLog
 from store.live import append_event, connect
+from store.schema import metadata
 from store.stream import EVENTS, Stream
 from telephony.events import ContactArrived
 from tests.servers import RedisServer
@@ -76,14 +78,13 @@ async def test_nothing_is_trimmed_that_is_not_in_sql(redis: Redis, database: Dat
     assert await redis.xlen(EVENTS) == 200  # the last stored one stays
 
 
-async def test_a_locked_database_is_waited_for(redis: Redis, tmp_path: Path) -> None:
+async def test_a_locked_database_is_waited_for(
+    redis: Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("store.database._SQLITE_BUSY_MS", 20)
     path = tmp_path / "huawu.db"
     database = open_database(f"sqlite:///{path}")
-    async with database.write() as connection:
-        await connection.exec_driver_sql("PRAGMA busy_timeout = 20")
-        from store.schema import metadata
-
-        await connection.run_sync(metadata.create_all)
+    await database.write(metadata.create_all)
     log = EventLog(database)
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")

@@ -244,8 +244,7 @@ async def test_a_menu_that_asks_for_what_there_is_not(
 
 
 async def test_a_broken_database_is_no_answer(shop: BuiltInShop, database: Database) -> None:
-    async with database.write() as connection:
-        await connection.execute(text("DROP TABLE shop_promotions"))
+    await database.change(text("DROP TABLE shop_promotions"))
     with pytest.raises(Unavailable, match="database"):
         await shop.ask("promotions", {})
 
