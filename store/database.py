@@ -6,7 +6,7 @@ SQLAlchemy, and no module outside this room knows which one it is.
 
 import asyncio
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
@@ -22,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _SQLITE_BUSY_MS = 5_000
-_SQLITE_THREADS = 8  # work at once; a report that takes long must not hold up what is short
+_SQLITE_AT_ONCE = 8  # reads, and writes that wait for each other: what is long holds up few others
 # Any constant will do; two programs that migrate at once must only agree on it.
 _POSTGRES_MIGRATION_LOCK = 0x4855_4157
 # A third of what storing an event cost was its text.
@@ -68,7 +68,9 @@ class Database:
 
     def __init__(self, writer: Engine | AsyncEngine, reader: Engine | AsyncEngine) -> None:
         self._writer, self._reader = writer, reader
-        self._threads = ThreadPoolExecutor(_SQLITE_THREADS, thread_name_prefix="sqlite")
+        # Threads start when they are needed: never, for PostgreSQL.
+        self._writing = ThreadPoolExecutor(_SQLITE_AT_ONCE, "writing")
+        self._reading = ThreadPoolExecutor(_SQLITE_AT_ONCE, "reading")
 
     @property
     def dialect(self) -> str:
@@ -81,7 +83,7 @@ class Database:
         On SQLite it takes the write lock at its beginning: a transaction that reads first and
         writes later would be refused at once when another process wrote between.
         """
-        return await self._do(self._writer, work)
+        return await _do(self._writer, self._writing, work)
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Do this, which only reads, and never waits for a writer on either database.
@@ -89,7 +91,7 @@ class Database:
         Each statement sees one state of the database, but two of them may see different ones: a
         transaction around a single statement adds more than half to what it costs.
         """
-        return await self._do(self._reader, work)
+        return await _do(self._reader, self._reading, work)
 
     async def rows(self, query: Executable) -> Sequence[AnyRow]:
         """What one statement finds."""
@@ -103,21 +105,24 @@ class Database:
         """Carry out one statement that writes; returns how many rows it added or changed."""
         return await self.write(lambda connection: connection.execute(statement).rowcount)
 
-    async def _do(self, engine: Engine | AsyncEngine, work: Callable[[Connection], T]) -> T:
-        if isinstance(engine, AsyncEngine):
-            async with engine.begin() as connection:
-                return await connection.run_sync(work)
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, _in_transaction, engine, work)
-
     async def close(self) -> None:
         """Give all connections back."""
-        await asyncio.to_thread(self._threads.shutdown)
-        for engine in (self._writer, self._reader):
+        for threads, engine in ((self._writing, self._writer), (self._reading, self._reader)):
+            await asyncio.to_thread(threads.shutdown)
             if isinstance(engine, AsyncEngine):
                 await engine.dispose()
             else:
                 engine.dispose()
+
+
+async def _do(
+    engine: Engine | AsyncEngine, threads: Executor, work: Callable[[Connection], T]
+) -> T:
+    if isinstance(engine, AsyncEngine):
+        async with engine.begin() as connection:
+            return await connection.run_sync(work)
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(threads, _in_transaction, engine, work)
 
 
 def _in_transaction(engine: Engine, work: Callable[[Connection], T]) -> T:
@@ -134,15 +139,18 @@ def open_database(url: str) -> Database:
     address = _with_driver(url)
     if address.get_backend_name() == "postgresql":
         options = _JSON | _POSTGRESQL
-        writer = create_async_engine(address, **options)
-        return Database(writer, create_async_engine(address, **options, **_READS))
+        return Database(
+            create_async_engine(address, **options),
+            create_async_engine(address, **options, **_READS),
+        )
     if address.database:
         Path(address.database).parent.mkdir(parents=True, exist_ok=True)
-    engine, reader = create_engine(address, **_JSON), create_engine(address, **_JSON, **_READS)
-    for each in (engine, reader):
+    options = _JSON | {"pool_size": _SQLITE_AT_ONCE}
+    writer, reader = create_engine(address, **options), create_engine(address, **options, **_READS)
+    for each in (writer, reader):
         event.listen(each, "connect", _prepare_sqlite)
-    event.listen(engine, "begin", _begin_sqlite)
-    return Database(engine, reader)
+    event.listen(writer, "begin", _begin_sqlite)
+    return Database(writer, reader)
 
 
 def _with_driver(url: str) -> URL:

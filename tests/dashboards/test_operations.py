@@ -39,6 +39,7 @@ async def test_not_ready_before_the_day_is_read(browser: Browser, app: web.Appli
 async def test_metrics_can_be_read_by_prometheus(
     house: House, company: Company, app: web.Application, browser: Browser
 ) -> None:
+    await until(lambda: app[LIVE].loaded)  # until then the board may be replaced
     board = app[LIVE].board
     for event in busy_day(company, NOW, hours=1).in_order():
         board.apply(event)

@@ -107,9 +107,12 @@ async def held_up(
         await task
 
 
-async def test_a_reader_does_not_wait_for_a_writer(sqlite: Database) -> None:
+async def test_a_reader_does_not_wait_for_writers(sqlite: Database) -> None:
     async with held_up(sqlite.write), asyncio.timeout(3):
+        waiting = [asyncio.create_task(sqlite.change(delete(accounts))) for _ in range(20)]
         assert await sqlite.rows(select(accounts)) == []
+        assert not any(task.done() for task in waiting)
+    await asyncio.gather(*waiting)
 
 
 async def test_a_writer_does_not_wait_for_a_reader(sqlite: Database) -> None:
