@@ -42,7 +42,7 @@ _POSTGRESQL: dict[str, Any] = {
 
 _READS: dict[str, Any] = {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True}
 #: Ways to name a database -> the driver's name.
-_NAMES = {
+_DRIVERS = {
     "sqlite": "sqlite",
     "sqlite+aiosqlite": "sqlite",  # as addresses were written before
     "postgresql": "postgresql+asyncpg",
@@ -158,12 +158,12 @@ def _with_driver(url: str) -> URL:
         address = make_url(url)
     except ArgumentError as error:
         raise DatabaseAddressError("the database address cannot be read") from error
-    names = _NAMES.get(address.drivername)
-    if names is None:
+    driver = _DRIVERS.get(address.drivername)
+    if driver is None:
         raise DatabaseAddressError(
             f"{address.drivername!r} is no database we know: use sqlite:///FILE or postgresql://…"
         )
-    return address.set(drivername=names)
+    return address.set(drivername=driver)
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

@@ -166,10 +166,10 @@ class EventLog:
         return [entry for entry in map(_entry, rows) if entry is not None]
 
 
-def _insert(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+def _insert(connection: Connection, rows: list[tuple[Any, ...]]) -> None:
     if connection.dialect.name == "sqlite":
         # The driver's own words: SQLAlchemy's take as long again as SQLite itself.
-        connection.exec_driver_sql(_SQLITE_INSERT, list(rows))
+        connection.exec_driver_sql(_SQLITE_INSERT, rows)
         return
     names = [column.name for column in events.columns]
     statement = postgresql.insert(events).on_conflict_do_nothing()

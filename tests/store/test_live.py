@@ -17,6 +17,7 @@ from store.live import Journal, append_only_on, connect, load
 from store.stream import EVENTS, Entry, Stream
 from telephony.events import ContactArrived
 from tests.servers import RedisServer
+from tests.telephony.until import until
 
 
 def arrived(number: int) -> ContactArrived:
@@ -108,7 +109,7 @@ async def test_redis_killed_and_back_loses_and_doubles_nothing(own_redis: RedisS
         own_redis.kill()
         for number in range(1, 51):
             journal.record({"c": State(n=number)}, {}, [arrived(number)])
-        await until(lambda: journal.fault != "")
+        await until(lambda: journal.fault != "", 10)
         assert journal.lag() > 0
         own_redis.start()
         await asyncio.wait_for(journal.flushed(), 10)
@@ -198,13 +199,6 @@ async def test_append_only_is_told(own_redis: RedisServer) -> None:
     await redis.aclose()
 
 
-async def until(condition, deadline: float = 10.0) -> None:  # type: ignore[no-untyped-def]
-    end = time.monotonic() + deadline
-    while not condition():
-        assert time.monotonic() < end, "not in time"
-        await asyncio.sleep(0.01)
-
-
 async def test_a_cancelled_task_always_ends(redis: Redis) -> None:
     """Each of these cancels hits another moment of a command."""
 
@@ -244,7 +238,7 @@ async def test_a_writer_with_an_older_number_is_refused(redis: Redis) -> None:
         await journal.flushed()
         await redis.set(FENCING, 8)  # another controller took over
         journal.record({"c": State(by="paused")}, {"8001": State(x=1)}, [arrived(2)])
-        await until(lambda: bool(refused))
+        await until(lambda: bool(refused), 10)
         assert "fencing" in journal.fault
         journal.abandon()
         assert journal.lag() == 0
@@ -265,7 +259,7 @@ async def test_an_emptied_redis_gets_state_and_events_anew_in_order(
         journal.stored(str(third))  # the first three are in SQL
         own_redis.lose_everything()
         journal.record({"old": None, "new": State(n=2)}, {}, [arrived(5)])
-        await until(lambda: journal.fault != "")
+        await until(lambda: journal.fault != "", 10)
         assert not await journal.intact()
         await redis.set(FENCING, 8)
         await journal.write_anew({"new": State(n=2)}, {"8001": State(n=1)}, 8)

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 from redis.asyncio import Redis
@@ -17,6 +17,7 @@ from store.live import Journal, append_event, connect
 from store.stream import EVENTS, Stream, Tail
 from telephony.events import ContactArrived, ContactQueued, RecordedEvent
 from tests.servers import RedisServer
+from tests.telephony.until import until
 
 
 def arrived(number: int) -> ContactArrived:
@@ -25,18 +26,11 @@ def arrived(number: int) -> ContactArrived:
     )
 
 
-async def until(condition: Callable[[], bool], deadline: float = 10.0) -> None:
-    end = time.monotonic() + deadline
-    while not condition():
-        assert time.monotonic() < end, "not in time"
-        await asyncio.sleep(0.01)
-
-
 @contextlib.asynccontextmanager
 async def running(tail: Tail) -> AsyncIterator[Tail]:
     """From when it has begun."""
     task = asyncio.create_task(tail.run())
-    await until(lambda: tail._before is not None)
+    await until(lambda: tail._before is not None, 10)
     yield tail
     task.cancel()
     await asyncio.wait([task])
@@ -75,7 +69,7 @@ async def test_following_gets_what_comes_later(redis: Redis, stream: Stream) -> 
         await redis.xadd(EVENTS, {"event": "no json"})
         await redis.xadd(EVENTS, {"other": "field"})
         await append_event(redis, arrived(3))
-        await until(lambda: len(news) == 2)
+        await until(lambda: len(news) == 2, 10)
     assert news == [arrived(2), arrived(3)]
 
 
@@ -105,12 +99,12 @@ async def test_a_follower_waits_for_redis_to_come_back(
         news = await stack.enter_async_context(heard(stream, "$"))
         await until_stream_is_read(redis)
         await append_event(redis, arrived(1))
-        await until(lambda: len(news) == 1)
+        await until(lambda: len(news) == 1, 10)
         own_redis.kill()
         await asyncio.sleep(0.1)
         own_redis.start()
         await append_event(redis, arrived(2))
-        await until(lambda: len(news) == 2)
+        await until(lambda: len(news) == 2, 10)
     await redis.aclose()
 
 
@@ -139,7 +133,7 @@ async def test_what_the_journal_wrote_is_known_without_a_look_at_redis(redis: Re
             for event in events:
                 journal.record({}, {}, [event])
                 await journal.flushed()
-            await until(lambda: len(news) == len(events))
+            await until(lambda: len(news) == len(events), 10)
             looks = await reads(redis) - before
             assert looks <= 2 + (time.monotonic() - begun) / module._TOLD
         assert news == events
@@ -175,7 +169,7 @@ async def test_whoever_writes_followers_hear_everything_once_in_order(
                 await journal.flushed()
             if chance.random() < 0.1:
                 await asyncio.sleep(chance.random() * 0.1)
-        await until(lambda: len(news) == len(others) == 120)
+        await until(lambda: len(news) == len(others) == 120, 10)
     assert news == others == [arrived(number) for number in range(120)]
     assert answers_lost
 
@@ -190,7 +184,7 @@ async def test_one_who_is_far_behind_reads_what_memory_has_no_more(
             await journal.flushed()
         assert len(tail._entries) <= 10
         async with heard(tail, "0-0") as news:
-            await until(lambda: len(news) == 40)
+            await until(lambda: len(news) == 40, 10)
     assert news == [arrived(number) for number in range(40)]
 
 
@@ -199,7 +193,7 @@ async def test_many_at_once_are_read_in_portions(redis: Redis) -> None:
         async with heard(tail, "$") as news:
             events: list[RecordedEvent] = [arrived(number) for number in range(1_300)]
             journal.record({}, {}, events)
-            await until(lambda: len(news) == len(events))
+            await until(lambda: len(news) == len(events), 10)
         assert news == events
 
 
@@ -228,7 +222,7 @@ async def test_a_stream_that_was_lost_is_followed_behind_its_new_counter(
         async with heard(tail, await log.last_id()) as news:
             journal.record({}, {}, [arrived(3)])
             await stored(4)
-            await until(lambda: arrived(3) in news)
+            await until(lambda: arrived(3) in news, 10)
         draining.cancel()
         await asyncio.wait([draining])
     told = [getattr(event, "contact", "") for _, event in await log.between(0, 1e12)]
