@@ -4,8 +4,10 @@ Silence is cut out first, by the voice detector that comes with faster-whisper, 
 of a leg is packed into full windows (``recordings/packing.py``).
 """
 
+import re
 import unicodedata
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +31,11 @@ _EXAMPLES: dict[str, tuple[tuple[float, str, float], ...]] = {
     ),
 }
 _TIME_STEP = 0.02  # seconds between two of Whisper's time tokens
+_ECHO = 0.75  # share of a text's pairs of words that stand in the example, too
 # Tried one after another when the text loops or is very unlikely: each costs a whole window.
 _TEMPERATURES = [0.0, 0.4, 0.8]
+_LOOPS = 2.4  # compression ratio above which it does
+_VERY_UNLIKELY = -1.0  # mean log-likelihood of a token
 
 # --- for one sentence
 _WINDOW = 30.0  # seconds for which the encoder was trained
@@ -81,22 +86,40 @@ class WhisperRecogniser:
             for window in pack([(_seconds(p["start"]), _seconds(p["end"])) for p in spoken]):
                 laid_out = _laid_out(samples, window)
                 known = known or self._whisper.detect_language(laid_out)[0]
-                for segment in self._recognise(laid_out, known):
+                for segment in self._said(laid_out, known):
                     start, end = to_recording(window, segment.start, segment.end)
                     if text := segment.text.strip():
                         found.append(_segment(begin + start, begin + end, text))
         return found
 
-    def _recognise(self, window: Waveform, language: str) -> list[Any]:
+    def _said(self, window: Waveform, language: str) -> list[Any]:
+        """What is said in a window.
+
+        Where the sound is bad, Whisper may write nothing or the example: then it is asked again
+        without, whatever script that brings, and is not believed what it doubts itself.
+        """
+        example = self._example(language)
+        said = self._transcribe(window, language, example)
+        if example is None or not _echoes("".join(each.text for each in said), language):
+            return said
+        return [
+            each
+            for each in self._transcribe(window, language, None)
+            if each.avg_logprob > _VERY_UNLIKELY and each.compression_ratio < _LOOPS
+        ]
+
+    def _transcribe(self, window: Waveform, language: str, before: list[int] | None) -> list[Any]:
         segments, _ = self._whisper.transcribe(
             window,
             language=language,
             beam_size=5,
             temperature=_TEMPERATURES,
+            compression_ratio_threshold=_LOOPS,
+            log_prob_threshold=_VERY_UNLIKELY,
             vad_filter=False,
             # A mistake must not be repeated through the rest of the call.
             condition_on_previous_text=False,
-            initial_prompt=self._example(language),
+            initial_prompt=before,
         )
         return list(segments)
 
@@ -165,6 +188,18 @@ class WhisperRecogniser:
             tokens += words.encode(text, add_special_tokens=False).ids
             tokens.append(first_time + round(end / _TIME_STEP))
         return tokens
+
+
+def _echoes(text: str, language: str) -> bool:
+    """Whether the example could have brought forth the text, as it could an empty one."""
+    example = "".join(sentence for _, sentence, _ in _EXAMPLES[language])
+    pairs = set(pairwise(_words(text)))
+    return len(pairs & set(pairwise(_words(example)))) >= _ECHO * len(pairs)
+
+
+def _words(text: str) -> list[str]:
+    """Words where blanks part them, else characters."""
+    return re.findall(r"[a-z0-9']+|[^\W_]", text.lower())
 
 
 def _seconds(samples: int) -> float:
