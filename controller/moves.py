@@ -25,6 +25,7 @@ CONTEXTS = (
     "huawu-room",
     "huawu-consult",
     "huawu-consult-outside",
+    "huawu-consult-end",
     "huawu-outside",
 )
 
@@ -35,7 +36,7 @@ def actions_of(command: TalkMove) -> list[Action]:
         case StartConsult():
             return _consult(command)
         case EnterRoom():
-            return _enter(command)
+            return [_enter(command)]
         case FollowIntoRoom():
             return [_redirect(command.channel, "huawu-hold", "come")]
         case PassToMenu():
@@ -46,6 +47,22 @@ def actions_of(command: TalkMove) -> list[Action]:
         case PassOutside():
             target = f"{command.number}*{command.ring}"
             return [_redirect(command.channel, "huawu-outside", target)]
+
+
+def bridged_first(command: TalkMove) -> str:
+    """The leg that must be in its bridge before the command is carried out; "" when none must.
+
+    Between a phone's answer and its bridge a leg is Dial's. Asterisk then moves it by putting
+    another channel in its place, and whom it was to talk with stays in the bridge alone, or loses
+    its channel without a BYE.
+    """
+    match command:
+        case StartConsult():
+            return command.leg
+        case EnterRoom() if command.released or len(command.legs) > 1:
+            return command.legs[-1]  # the colleague's
+        case _:
+            return ""
 
 
 def _consult(command: StartConsult) -> list[Action]:
@@ -59,13 +76,14 @@ def _consult(command: StartConsult) -> list[Action]:
     ]
 
 
-def _enter(command: EnterRoom) -> list[Action]:
+def _enter(command: EnterRoom) -> Action:
     first, *others = command.legs
-    extra = (others[0], "huawu-room", "leg") if others else None
-    actions = [_redirect(first, "huawu-room", "leg", extra)]
+    extra = None
     if command.released:
-        actions.insert(0, _variable(command.released, "HUAWU_TAKEN", "1"))
-    return actions
+        extra = (command.released, "huawu-consult-end", "taken")
+    elif others:
+        extra = (others[0], "huawu-room", "leg")
+    return _redirect(first, "huawu-room", "leg", extra)
 
 
 def _variable(channel: str, name: str, value: str) -> Action:

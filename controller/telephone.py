@@ -46,6 +46,10 @@ PICTURE_EVERY = 30.0
 POINT_EVERY = 5.0
 #: Seconds that Asterisk may take to say who leads (the lease waits for it).
 WITNESS = 0.4
+#: Seconds that a leg may take from its answer into its bridge; it takes some milliseconds.
+BRIDGED = 0.5
+#: Looks at it within that time.
+BRIDGE_LOOKS = 20
 #: Actions that change nothing; the others are for the holder of the lease alone.
 READING = frozenset(
     {"Challenge", "Login", "Ping", "Getvar", "ShowDialPlan", "Status", "DeviceStateList"}
@@ -311,11 +315,21 @@ class Telephone:
 
     async def _move_talk(self, command: TalkMove) -> None:
         try:
+            if leg := moves.bridged_first(command):
+                await self._until_bridged(leg)
             for name, fields in moves.actions_of(command):
                 await self.link.action(name, fields)
         except AmiError as error:
             log.warning("%s not carried out: %s", type(command).__name__, error)
             self._picture_wanted.set()
+
+    async def _until_bridged(self, leg: str) -> None:
+        """Wait for it, but no longer than it may take; who has talked for long is there at once."""
+        of_leg = [("Channel", leg), ("Variable", "BRIDGEPEER")]
+        for _ in range(BRIDGE_LOOKS):
+            if (await self.link.action("Getvar", of_leg)).get("Value"):
+                return
+            await asyncio.sleep(BRIDGED / BRIDGE_LOOKS)
 
     async def _originate(
         self, command: CallCustomer | CallAgentFirst, fields: Sequence[tuple[str, str]]

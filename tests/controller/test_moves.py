@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from controller.moves import CONTEXTS, actions_of
+from controller.moves import CONTEXTS, actions_of, bridged_first
 from telephony.commands import (
     EnterRoom,
     FollowIntoRoom,
@@ -60,11 +60,22 @@ def test_into_the_room() -> None:
     ]
     over = EnterRoom(contact="c", legs=("b",), released="a")
     assert actions_of(over) == [
-        variable("a", "HUAWU_TAKEN", "1"),
-        redirect("b", "huawu-room", "leg", "1"),
+        redirect("b", "huawu-room", "leg", "1", "a", "huawu-consult-end", "taken", "1")
     ]
     follow = FollowIntoRoom(contact="c", channel="ch")
     assert actions_of(follow) == [redirect("ch", "huawu-hold", "come", "1")]
+
+
+def test_who_is_taken_out_of_a_bridge_must_be_in_it() -> None:
+    consult = StartConsult(
+        contact="c", channel="ch", leg="leg", agent="8002", number="", offer=3, ring=20, label=""
+    )
+    assert bridged_first(consult) == "leg"
+    assert bridged_first(EnterRoom(contact="c", legs=("a", "b"))) == "b"
+    assert bridged_first(EnterRoom(contact="c", legs=("b",), released="a")) == "b"
+    # An agent who comes back: nobody has answered.
+    assert not bridged_first(EnterRoom(contact="c", legs=("a",)))
+    assert not bridged_first(FollowIntoRoom(contact="c", channel="ch"))
 
 
 def test_out_of_the_talk() -> None:

@@ -9,6 +9,7 @@ from controller.telephone import CONTEXTS, Telephone
 from ivr.prompts import prompt_path
 from telephony.clock import Clock
 from telephony.commands import (
+    EnterRoom,
     KeepEntry,
     LeaveMessage,
     MirrorAgent,
@@ -167,6 +168,30 @@ async def test_a_refused_move_is_not_repeated_but_looked_at(line: Line) -> None:
     await until(lambda: len(line.heard) == 2)
     assert isinstance(line.heard[1], PictureTaken)
     assert len(line.actions("Redirect")) == 1
+
+
+GETVAR = "Response: Success\r\nActionID: {{id}}\r\nVariable: BRIDGEPEER\r\nValue: {}\r\n\r\n"
+TAKE_OVER = EnterRoom(
+    contact="huawu-1.1", legs=("PJSIP/agent8002-1",), released="PJSIP/agent8001-1"
+)
+
+
+async def test_a_leg_that_has_just_answered_is_moved_when_it_is_in_its_bridge(line: Line) -> None:
+    line.asterisk.answers["Getvar"] = GETVAR.format("")
+    line.telephone.carry_out(TAKE_OVER)
+    await until(lambda: len(line.actions("Getvar")) > 1)
+    assert line.actions("Getvar")[0][1:] == [
+        "Channel: PJSIP/agent8002-1", "Variable: BRIDGEPEER",
+    ]  # fmt: skip
+    assert not line.actions("Redirect")
+    line.asterisk.answers["Getvar"] = GETVAR.format("PJSIP/agent8001-1")
+    await until(lambda: line.actions("Redirect"))
+
+
+async def test_a_leg_that_is_in_no_bridge_is_moved_a_little_later(line: Line) -> None:
+    line.asterisk.answers["Getvar"] = GETVAR.format("")
+    line.telephone.carry_out(TAKE_OVER)
+    await until(lambda: line.actions("Redirect"))
 
 
 async def test_a_row_of_the_queue_log(line: Line) -> None:

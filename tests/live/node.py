@@ -14,7 +14,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ from controller.asterisk_node import (
 from controller.credentials import Credentials, ensure_credentials
 from controller.settings import Settings, load_settings
 from telephony.agi import AgiSession, FastAgiServer
-from telephony.ami import AmiLink, AmiMessage
+from telephony.ami import AmiLink, AmiMessage, AmiRefused
 from tests.tones import tone
 
 AGENTS = ("8001", "8002", "8003")
@@ -280,7 +280,17 @@ class Stub:
     async def redirect(self, channel: str, context: str, extension: str) -> None:
         """Move a channel."""
         where = [("Context", context), ("Exten", extension), ("Priority", "1")]
-        await self.link.action("Redirect", [("Channel", channel), *where])
+        await self.order("Redirect", [("Channel", channel), *where])
+
+    async def order(self, name: str, fields: Sequence[tuple[str, str]]) -> None:
+        """An action; a channel that is still to follow one move refuses another."""
+        async with asyncio.timeout(5):
+            while True:
+                try:
+                    await self.link.action(name, fields)
+                    return
+                except AmiRefused:
+                    await asyncio.sleep(0.02)
 
     async def mirror(self, agent: str, queue: str = "general") -> None:
         """Put an agent into a fallback queue."""

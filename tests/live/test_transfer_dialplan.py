@@ -10,9 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from controller.moves import TalkMove, actions_of, bridged_first
+from telephony.commands import EnterRoom, StartConsult
 from telephony.softphone import Phone, PhoneCall, PhoneRack
 from tests.live.node import Node, Stub, answer, enqueue, offer
 from tests.live.sound import samples, tone_seconds, write_tone
+from tests.live.stack import until
 from tests.live.test_dialplan import phone_of, until_nothing_is_left
 
 pytestmark = pytest.mark.live
@@ -59,14 +62,11 @@ class Talk:
 
     async def consult(self, number: int = 2) -> None:
         """8001 asks 8002: the caller goes on hold."""
-        await self.stub.link.action(
-            "Redirect",
-            [
-                ("Channel", self.caller), ("Context", "huawu-hold"), ("Exten", str(number)),
-                ("Priority", "1"), ("ExtraChannel", self.first), ("ExtraContext", "huawu-consult"),
-                ("ExtraExten", f"8002*{number}*10"), ("ExtraPriority", "1"),
-            ],
+        asked = StartConsult(
+            contact=self.contact, channel=self.caller, leg=self.first, agent="8002", number="",
+            offer=number, ring=10, label="订单",
         )  # fmt: skip
+        await carry_out(self.stub, asked)
         begun = lambda: len(self.stub.user_events("HuawuConsulting")) >= number - 1  # noqa: E731
         await self.stub.until(begun, 5, "a consultation")
 
@@ -100,15 +100,22 @@ async def talk(stub: Stub, node: Node, tmp_path: Path) -> AsyncIterator[Talk]:
         )  # fmt: skip
 
 
-async def enter(stub: Stub, *legs: str) -> None:
-    """Bring one or two legs into the room, and the caller after them."""
-    fields = [("Channel", legs[0]), ("Context", "huawu-room"), ("Exten", "leg"), ("Priority", "1")]
-    for leg in legs[1:]:
-        fields += [
-            ("ExtraChannel", leg), ("ExtraContext", "huawu-room"), ("ExtraExten", "leg"),
-            ("ExtraPriority", "1"),
-        ]  # fmt: skip
-    await stub.link.action("Redirect", fields)
+async def is_bridged(stub: Stub, leg: str) -> bool:
+    answer = await stub.link.action("Getvar", [("Channel", leg), ("Variable", "BRIDGEPEER")])
+    return bool(answer.get("Value"))
+
+
+async def carry_out(stub: Stub, command: TalkMove) -> None:
+    """Do as the controller does."""
+    if leg := bridged_first(command):
+        await until(lambda: is_bridged(stub, leg), 5, "a bridge")
+    for name, fields in actions_of(command):
+        await stub.order(name, fields)
+
+
+async def enter(stub: Stub, *legs: str, released: str = "") -> None:
+    """Bring one or two legs into the room."""
+    await carry_out(stub, EnterRoom(contact="", legs=legs, released=released))
     await stub.user_event("HuawuJoined")
 
 
@@ -196,10 +203,7 @@ async def test_who_has_handed_over_is_free_and_who_took_over_is_not(talk: Talk, 
     """The gate goes with the legs: 8001 rings for the next caller, 8002 does not."""
     await talk.consult()
     second, channel = await talk.second_answers()
-    await stub.link.action(
-        "Setvar", [("Channel", talk.first), ("Variable", "HUAWU_TAKEN"), ("Value", "1")]
-    )
-    await enter(stub, channel)
+    await enter(stub, channel, released=talk.first)
     await stub.redirect(talk.caller, "huawu-hold", "come")
     await talk.agent.ended(5)
     stub.answers |= {
@@ -230,7 +234,17 @@ async def test_a_caller_who_is_passed_on_out_of_the_room_leaves_no_agent_in_it(
     await talk.phone.hang_up()
 
 
-async def test_asking_again_at_once_keeps_the_caller(talk: Talk, stub: Stub) -> None:
+async def test_a_caller_who_hangs_up_before_the_agent_is_back_leaves_nobody_in_the_room(
+    talk: Talk, stub: Stub
+) -> None:
+    await talk.consult()
+    await (await talk.second.ringing(5)).decline(603)
+    await stub.user_event("HuawuJoined")
+    await talk.phone.hang_up()  # the music goes on for two seconds
+    assert await talk.agent.ended(5) == 200
+
+
+async def test_asking_again_at_once_keeps_the_caller(talk: Talk, stub: Stub, node: Node) -> None:
     """The room that the agent is leaving draws nobody back into it."""
     for again in range(4):
         await talk.consult(2 + again)
@@ -239,7 +253,7 @@ async def test_asking_again_at_once_keeps_the_caller(talk: Talk, stub: Stub) -> 
             lambda again=again: len(stub.user_events("HuawuJoined")) == again + 1, 5, "back"
         )
         await stub.redirect(talk.caller, "huawu-hold", "come")
-        await asyncio.sleep(0.1)
+        await stub.until(lambda: "agent8002" not in " ".join(node.channels()), 5, "8002 free")
     await asyncio.sleep(1)
     assert (talk.phone.end, talk.agent.end) == (None, None)
     assert not stub.user_events("HuawuTalkEnded")
