@@ -151,7 +151,7 @@ async def speaks_and_hangs_up(scene: Scene, caller: Caller) -> None:
         folders = (settings.recordings_dir / "messages", settings.asterisk_dir / "spool")
         found = [file for folder in folders for file in folder.rglob(f"*{caller.contact}*/*.wav")]
         found += folders[1].rglob(f"{caller.contact}.wav")
-        return any(file.stat().st_size > 80_000 for file in found)
+        return any(file.stat().st_size > 120_000 for file in found)
 
     await until(grows, 40, "the message grows")
     await caller.call.hang_up()
