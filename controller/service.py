@@ -166,6 +166,7 @@ class Controller:
             hear=self._leadership.hear,
             up=self._serve_callers,
             may_record=self._may_record,
+            is_told=lambda channel: channel in self._agi.finishing,  # made below
             may_act=self._leadership.may_act,
             newer=self._leadership.lease.look_now,
         )

@@ -46,10 +46,10 @@ PICTURE_EVERY = 30.0
 POINT_EVERY = 5.0
 #: Seconds that Asterisk may take to say who leads (the lease waits for it).
 WITNESS = 0.4
-#: Seconds that a leg may take from its answer into its bridge; it takes some milliseconds.
-BRIDGED = 0.5
+#: Seconds that a channel may take until it can be moved; it takes some milliseconds.
+SETTLED = 0.5
 #: Looks at it within that time.
-BRIDGE_LOOKS = 20
+LOOKS = 20
 #: Actions that change nothing; the others are for the holder of the lease alone.
 READING = frozenset(
     {"Challenge", "Login", "Ping", "Getvar", "ShowDialPlan", "Status", "DeviceStateList"}
@@ -85,6 +85,7 @@ class Telephone:
         may_act: whether this controller may change anything in Asterisk at this moment.
         newer: called when Asterisk was told of a newer holder of the lease than this controller.
         may_record: whether a talk of this queue is to be recorded now.
+        is_told: whether a channel's dialplan is just being given the answer that it has asked for.
     """
 
     def __init__(
@@ -98,6 +99,7 @@ class Telephone:
         hear: Callable[[WireEvent], None],
         up: Callable[[], None],
         may_record: Callable[[str], bool] = lambda queue: False,
+        is_told: Callable[[str], bool] = lambda channel: False,
         may_act: Callable[[], bool] = lambda: True,
         newer: Callable[[], None] = lambda: None,
     ) -> None:
@@ -105,6 +107,7 @@ class Telephone:
         self._hear = hear
         self._up = up
         self._may_record = may_record
+        self._is_told = is_told
         self._queues = frozenset(queues)
         self._tasks: set[asyncio.Task[None]] = set()
         self._picture_wanted = asyncio.Event()
@@ -296,6 +299,7 @@ class Telephone:
 
     async def _move(self, command: OfferContact | ReturnToWaiting | MoveCaller) -> None:
         try:
+            await self._until_told(command.channel)
             match command:
                 case OfferContact():
                     self._post_variable(command.channel, "HUAWU_LABEL", command.label)
@@ -313,6 +317,13 @@ class Telephone:
             log.warning("%s not carried out: %s", command, error)
             self._picture_wanted.set()
 
+    async def _until_told(self, channel: str) -> None:
+        """Wait for the end of an answer: the queue entry in it says, too, whether to record."""
+        for _ in range(LOOKS):
+            if not self._is_told(channel):
+                return
+            await asyncio.sleep(SETTLED / LOOKS)
+
     async def _move_talk(self, command: TalkMove) -> None:
         try:
             if leg := moves.bridged_first(command):
@@ -326,10 +337,10 @@ class Telephone:
     async def _until_bridged(self, leg: str) -> None:
         """Wait for it, but no longer than it may take; who has talked for long is there at once."""
         of_leg = [("Channel", leg), ("Variable", "BRIDGEPEER")]
-        for _ in range(BRIDGE_LOOKS):
+        for _ in range(LOOKS):
             if (await self.link.action("Getvar", of_leg)).get("Value"):
                 return
-            await asyncio.sleep(BRIDGED / BRIDGE_LOOKS)
+            await asyncio.sleep(SETTLED / LOOKS)
 
     async def _originate(
         self, command: CallCustomer | CallAgentFirst, fields: Sequence[tuple[str, str]]

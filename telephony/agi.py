@@ -301,12 +301,17 @@ class AgiSession:
         """
         commands = list(_setting(values))
         lines = [command_line(verb, words) for verb, words in commands]
-        for (verb, words), line in zip(commands, lines, strict=True):
-            reply = await self._connection.ask(line, None, last=line is lines[-1])
-            if reply.result == "-1":
-                raise CallerHungUp("the channel is gone")
-            if reply.result != ("0" if verb == "EXEC" else "1"):
-                raise AgiCommandRefused(f"Asterisk did not set {words[-1].partition('=')[0]}")
+        finishing = self._connection.server.finishing
+        finishing.add(self.channel)
+        try:
+            for (verb, words), line in zip(commands, lines, strict=True):
+                reply = await self._connection.ask(line, None, last=line is lines[-1])
+                if reply.result == "-1":
+                    raise CallerHungUp("the channel is gone")
+                if reply.result != ("0" if verb == "EXEC" else "1"):
+                    raise AgiCommandRefused(f"Asterisk did not set {words[-1].partition('=')[0]}")
+        finally:
+            finishing.discard(self.channel)
 
     async def hang_up(self) -> None:
         """End the call."""
@@ -538,6 +543,10 @@ class FastAgiServer:
             No fewer than the sessions, or calls that come all at once would close each other.
         environment_seconds: time for a whole environment.
         answer_seconds: time for an answer, where a command does not say another.
+
+    Attributes:
+        finishing: channels whose session is in its last act (``AgiSession.finish``). A redirect at
+            that moment has Asterisk leave the session, and the variables unset.
     """
 
     def __init__(
@@ -561,6 +570,7 @@ class FastAgiServer:
         self._waiting: dict[_Connection, None] = {}  # oldest first
         self._sessions: dict[_Connection, None] = {}
         self._counts: dict[str, int] = {}
+        self.finishing: set[str] = set()
         self._server: asyncio.Server | None = None
         self._sweeper: asyncio.TimerHandle | None = None
         self.loop: asyncio.AbstractEventLoop

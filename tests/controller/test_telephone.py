@@ -48,6 +48,7 @@ class Line:
         self.ups = 0
         self.may_act = True
         self.heard_of_newer: list[object] = []
+        self.told: set[str] = set()
         asterisk.answers |= {
             "ShowDialPlan": listing("ListDialplan\r\nContext: x"),
             "Status": listing(
@@ -68,6 +69,7 @@ class Line:
             up=self._up,
             may_act=lambda: self.may_act,
             newer=lambda: self.heard_of_newer.append(1),
+            is_told=lambda channel: channel in self.told,
         )
 
     def _up(self) -> None:
@@ -168,6 +170,17 @@ async def test_a_refused_move_is_not_repeated_but_looked_at(line: Line) -> None:
     await until(lambda: len(line.heard) == 2)
     assert isinstance(line.heard[1], PictureTaken)
     assert len(line.actions("Redirect")) == 1
+
+
+async def test_a_caller_whose_dialplan_is_just_told_something_is_moved_after_it(line: Line) -> None:
+    line.told.add(OFFER.channel)
+    line.telephone.carry_out(OFFER)
+    other = ReturnToWaiting(contact="huawu-1.2", channel="PJSIP/trunk-2")
+    line.telephone.carry_out(other)
+    await until(lambda: line.actions("Redirect"))
+    assert [action[1] for action in line.actions("Redirect")] == ["Channel: PJSIP/trunk-2"]
+    line.told.clear()
+    await until(lambda: len(line.actions("Redirect")) == 2)
 
 
 GETVAR = "Response: Success\r\nActionID: {{id}}\r\nVariable: BRIDGEPEER\r\nValue: {}\r\n\r\n"

@@ -395,6 +395,18 @@ class TestCommands:
         assert await outcome.call.closed() == b""
         assert outcome.error is None
 
+    async def test_a_channel_is_known_to_be_told_until_the_last_answer(self, dialogue):
+        async def action(session):
+            await session.finish({"A": "1", "B": 'not, "plain"'})
+
+        outcome = await dialogue(action)
+        finishing = outcome.server.finishing
+        await until(lambda: finishing == {"PJSIP/trunk-00000001"})
+        assert await outcome.call.answers("200 result=0\n")
+        assert finishing
+        assert await outcome.call.answers("200 result=1\n")
+        await until(lambda: not finishing)
+
     async def test_a_last_act_that_failed_is_told(self, dialogue):
         async def action(session):
             with pytest.raises(AgiCommandRefused, match="did not set A"):
