@@ -32,6 +32,7 @@ _EXAMPLES: dict[str, tuple[tuple[float, str, float], ...]] = {
 }
 _TIME_STEP = 0.02  # seconds between two of Whisper's time tokens
 _ECHO = 0.75  # share of a text's pairs of words that stand in the example, too
+_ECHO_LEAST = 4  # of them: a short word may be anybody's
 # Tried one after another when the text loops or is very unlikely: each costs a whole window.
 _TEMPERATURES = [0.0, 0.4, 0.8]
 _LOOPS = 2.4  # compression ratio above which it does
@@ -191,10 +192,12 @@ class WhisperRecogniser:
 
 
 def _echoes(text: str, language: str) -> bool:
-    """Whether the example could have brought forth the text, as it could an empty one."""
+    """Whether nothing was written, or a sentence that the example could have brought forth."""
+    words = _words(text)
     example = "".join(sentence for _, sentence, _ in _EXAMPLES[language])
-    pairs = set(pairwise(_words(text)))
-    return len(pairs & set(pairwise(_words(example)))) >= _ECHO * len(pairs)
+    pairs = set(pairwise(words))
+    echoed = len(pairs & set(pairwise(_words(example))))
+    return not words or echoed >= max(_ECHO * len(pairs), _ECHO_LEAST)
 
 
 def _words(text: str) -> list[str]:

@@ -9,7 +9,7 @@ import soundfile
 from controller.settings import ROOT
 from recordings.models import whisper_model_path
 from recordings.recogniser import text_of
-from recordings.recogniser_whisper import WhisperRecogniser
+from recordings.recogniser_whisper import WhisperRecogniser, _echoes
 from tests.recordings.phrases import RATE, through_g711
 from tests.speech_text import spoken
 
@@ -45,3 +45,19 @@ def test_a_bad_line_brings_words_of_its_own_or_none(whisper, tmp_path: Path) -> 
     texts = [heard(whisper, line, tmp_path) for line in lines]
     assert not [text for text in texts if SHOWN in text]
     assert sum(map(bool, texts)) >= 5, texts
+
+
+@pytest.mark.parametrize(
+    "text, language, echoes",
+    [
+        ("", "zh", True),
+        ("请问有什么可以帮您?请问有什么可以帮您的订单。", "zh", True),
+        ("How can I help you? Hello, how can I help you?", "en", True),
+        ("您好。", "zh", False),
+        ("好", "zh", False),
+        ("Yes.", "en", False),
+        ("我的快递三天没有更新了,我要退款。", "zh", False),
+    ],
+)
+def test_an_echo_of_the_example_is_known(text: str, language: str, echoes: bool) -> None:
+    assert _echoes(text, language) is echoes
